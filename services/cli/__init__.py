@@ -1,0 +1,1 @@
+"""The `galw` command: everything an engineer or a script does, over HTTP to a running Galw or locally."""

@@ -1,0 +1,256 @@
+"""`galw packs`: the rule packs as pages to read, to check, to compare and to prove."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, is_dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import click
+import orjson
+
+from services.dialer import packloader
+from services.dialer.domain.gate import FactError, Packs, check, decide, opt_out_words, parse_facts
+from services.dialer.domain.gate.nodes import PackError
+from services.dialer.domain.gate.packs import CoolDown, Example, Pack, Rule, Span
+from services.dialer.domain.gate.windows import Windows
+
+_FOLDERS = click.option(
+    "--packs",
+    "folders",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder with packs of your own, beside the shipped ones.",
+)
+
+
+@click.group()
+def command() -> None:
+    """List, show, check, compare and test rule packs."""
+
+
+@command.command("list")
+@_FOLDERS
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a pack.")
+def list_packs(folders: tuple[Path, ...], as_json: bool) -> None:
+    """List the packs that are in force."""
+    for pack in _load(folders).in_force:
+        row = {
+            "id": pack.id,
+            "version": pack.version,
+            "status": pack.status,
+            "rules": len(pack.rules),
+            "jurisdictions": list(pack.jurisdictions),
+            "title": pack.title,
+        }
+        if as_json:
+            click.echo(orjson.dumps(row))
+        else:
+            click.echo(f"{pack.id:<10} {pack.version:<8} {pack.status:<9} {len(pack.rules):>2} rules  {pack.title}")
+
+
+@command.command()
+@click.argument("pack_id")
+@_FOLDERS
+def show(pack_id: str, folders: tuple[Path, ...]) -> None:
+    """Print a pack as a page: each rule, what it does, its citation and its dates."""
+    click.echo("\n".join(_page(_find(_load(folders), pack_id))))
+
+
+@command.command("check")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+def check_files(files: tuple[Path, ...]) -> None:
+    """Check pack files or folders together with the shipped packs; name every problem by file, line and rule."""
+    paths = [p for f in files for p in (sorted(f.glob("*.yaml")) if f.is_dir() else [f])]
+    shipped = [p for p in sorted(packloader.SHIPPED.glob("*.yaml")) if p.resolve() not in {q.resolve() for q in paths}]
+    try:
+        packs = packloader.read_files([*shipped, *paths])
+    except PackError as error:
+        raise click.ClickException(f"refused; what is in force stays in force\n{error}") from error
+    click.echo(f"{len(paths)} files are well formed; {len(packs)} packs fit together.")
+
+
+@command.command()
+@click.argument("old", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("new", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--leads", type=click.File("rb"), help="Facts of leads, one JSON a line: count whom the change touches.")
+def diff(old: Path, new: Path, leads: Iterable[bytes] | None) -> None:
+    """Say in words what a new version of a pack changes."""
+    try:
+        before, after = packloader.read_pack(old), packloader.read_pack(new)
+    except PackError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo("\n".join(differences(before, after)) or "The packs say the same.")
+    if leads is not None:
+        others = tuple(pack for pack in _load(()).in_force if pack.id not in (before.id, after.id))
+        places = packloader.load_places()
+        touched, asked, wrong = count_touched(leads, Packs(places, (*others, before)), Packs(places, (*others, after)))
+        click.echo(
+            f"{touched} of {asked} leads are answered otherwise" + (f"; {wrong} lines are wrong" if wrong else "")
+        )
+
+
+@command.command()
+@click.argument("pack_ids", nargs=-1)
+@_FOLDERS
+def test(pack_ids: tuple[str, ...], folders: tuple[Path, ...]) -> None:
+    """Run the cases that packs carry: each must come out as it says, and otherwise without the rule it is about."""
+    packs = _load(folders)
+    failures, cases = list[str](), 0
+    for pack in packs.in_force:
+        if not pack_ids or pack.id in pack_ids:
+            cases += len(pack.cases)
+            failures += failed_cases(pack, packs)
+    for failure in failures:
+        click.echo(failure)
+    click.echo(f"{cases} cases, {len(failures)} failures")
+    sys.exit(1 if failures else 0)
+
+
+def failed_cases(pack: Pack, packs: Packs) -> Iterator[str]:
+    """Yield what is wrong with *pack*'s cases, and which rules have none."""
+    covered = {example.alone for example in pack.cases}
+    for rule in pack.rules:
+        if rule.id.partition(".")[2] not in covered:
+            yield f"{rule.id}: no case shows that it decides"
+    for index, example in enumerate(pack.cases, 1):
+        name = f"{pack.id}.{example.alone}, case {index}"
+        without = without_rule(packs, f"{pack.id}.{example.alone}")
+        try:
+            problem, told = _outcome(example, pack, packs), _outcome(example, pack, without)
+        except FactError as error:
+            yield f"{name}: {error}"
+            continue
+        if problem:
+            yield f"{name}: {problem}"
+        elif not told:
+            yield f"{name}: comes out the same without the rule"
+
+
+def without_rule(packs: Packs, rule_id: str) -> Packs:
+    """Return the packs with one rule taken out."""
+    kept = tuple(replace(p, rules=tuple(r for r in p.rules if r.id != rule_id)) for p in packs.in_force)
+    return Packs(packs.places, kept, packs.optional)
+
+
+def _outcome(example: Example, pack: Pack, packs: Packs) -> str:
+    """Return how the case comes out otherwise than it says; nothing when it comes out right."""
+    if example.opt_out is not None:
+        known = example.opt_out in opt_out_words(packs, pack.jurisdictions)
+        return "" if known else f"{example.opt_out!r} does not mean no"
+    facts, at = parse_facts(dict(example.facts), packs.places)
+    decision = decide(facts, packs, at)
+    stored = decision.to_json()
+    if decision.decision != example.expect or (example.until and stored["until"] != example.until):
+        return f"expected {example.expect} {example.until or ''}, is {decision.decision} {stored['until'] or ''}"
+    if example.min_ring_s not in (None, decision.min_ring_s):
+        return f"expected to ring {example.min_ring_s} s, is {decision.min_ring_s}"
+    return ""
+
+
+def count_touched(leads: Iterable[bytes], before: Packs, after: Packs) -> tuple[int, int, int]:
+    """Return how many leads are answered otherwise, how many were asked about, and how many lines are wrong."""
+    touched = asked = wrong = 0
+    for line in leads:
+        try:
+            facts, at = parse_facts(json.loads(line), before.places)
+        except ValueError:
+            wrong += 1
+            continue
+        asked += 1
+        one, other = check(facts, before, at), check(facts, after, at)
+        touched += (one.decision, one.until) != (other.decision, other.until)
+    return touched, asked, wrong
+
+
+def differences(before: Pack, after: Pack) -> Iterator[str]:
+    """Yield in words what *after* changes."""
+    yield f"{before.id} {before.version} becomes {after.id} {after.version}."
+    for name in ("title", "status", "jurisdictions", "extends"):
+        if getattr(before, name) != getattr(after, name):
+            yield f"{name}: {getattr(before, name)} becomes {getattr(after, name)}"
+    old = {rule.id.partition(".")[2]: rule for rule in before.rules}
+    new = {rule.id.partition(".")[2]: rule for rule in after.rules}
+    for name in sorted(old.keys() | new.keys()):
+        if name not in new:
+            yield f"{name} is gone: {old[name].text}"
+        elif name not in old:
+            yield f"{name} is new: {new[name].text} [{new[name].cite}]"
+        else:
+            for field in fields(Rule):
+                one, other = getattr(old[name], field.name), getattr(new[name], field.name)
+                if field.name != "id" and one != other:
+                    yield f"{name}: {field.name} was {describe(one)}, becomes {describe(other)}"
+
+
+def _page(pack: Pack) -> Iterator[str]:
+    yield f"{pack.title}"
+    yield f"{pack.id} {pack.version}, {pack.status}; applies in {', '.join(pack.jurisdictions)}"
+    if pack.status == "draft":
+        yield "No counsel has approved this pack yet."
+    if pack.extends:
+        yield f"Read together with {pack.extends}."
+    for rule in pack.rules:
+        yield ""
+        yield f"{rule.id}"
+        yield f"  {rule.text}"
+        yield f"  {describe(rule.effect)}"
+        yield f"  about: {describe(rule.when) or 'every call'}"
+        yield f"  cite: {rule.cite}"
+        yield f"  in force: {rule.start or 'always'} to {rule.end or 'further notice'}"
+        yield f"  verified on {rule.verified_on}, source {rule.confidence}"
+
+
+def describe(value: object) -> str:
+    """Return a part of a rule in words."""
+    if isinstance(value, Windows):
+        days = zip(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), value.days, strict=True)
+        text = ", ".join(f"{day} {_spans(spans)}" for day, spans in days)
+        text += f", holidays of {value.calendar} {_spans(value.holidays)}" if value.holidays is not None else ""
+        return text + (f", days before them {_spans(value.eves)}" if value.eves is not None else "")
+    if isinstance(value, Span):
+        return _length(value)
+    if isinstance(value, CoolDown) and value.after is None:
+        return f"after a refusal; lasting {_length(value.lasting)}"
+    if isinstance(value, frozenset | tuple):
+        return ", ".join(sorted(map(describe, value)))
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {describe(item) if item is not None else 'any'}" for key, item in value.items())
+    if is_dataclass(value):
+        parts = ((f.name, getattr(value, f.name)) for f in fields(value))
+        words = [f"{name.replace('_', ' ')} {describe(item)}" for name, item in parts if item not in (None, False, ())]
+        return "; ".join(word for word in words if not word.endswith(" "))
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _length(span: Span) -> str:
+    if span.calendar_day:
+        return "the rest of the calendar day"
+    if span.months:
+        return f"{span.months} months"
+    hours = span.us // 3_600_000_000
+    return f"{hours // 24} days" if hours % 24 == 0 and hours > 24 else f"{hours} hours"
+
+
+def _spans(spans: tuple[tuple[int, int], ...]) -> str:
+    pairs = (f"{a // 60:02}:{a % 60:02}-{b // 60:02}:{b % 60:02}" for a, b in spans)
+    return " ".join(pairs) or "closed"
+
+
+def _find(packs: Packs, pack_id: str) -> Pack:
+    for pack in packs.in_force:
+        if pack.id == pack_id:
+            return pack
+    raise click.ClickException(f"there is no pack {pack_id!r}; galw packs list names all")
+
+
+def _load(folders: tuple[Path, ...]) -> Packs:
+    try:
+        return packloader.load_packs(folders)
+    except PackError as error:
+        raise click.ClickException(str(error)) from error
+
+
+if __name__ == "__main__":
+    command()

@@ -1,0 +1,7 @@
+-- Returns imports before an id, the newest first.
+SELECT id, state, filename, encoding, delimiter, header, mapping, default_region, date_format, size_bytes, last_row,
+    position_bytes, created, updated, unchanged, rejected, failure, started_by, created_at, finished_at, claims
+FROM imports
+WHERE $1::uuid IS NULL OR id < $1
+ORDER BY id DESC
+LIMIT $2

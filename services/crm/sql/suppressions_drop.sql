@@ -1,0 +1,2 @@
+-- Returns nothing; removes what is forbidden for a person, before it is written anew.
+DELETE FROM suppressions WHERE person_id = $1

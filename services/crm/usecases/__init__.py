@@ -1,0 +1,1 @@
+"""What the CRM can do: load, decide, save, announce; one module per noun."""

@@ -1,0 +1,252 @@
+"""The dialer's composition root: settings in, a service with its routes and loops out; nothing else wires."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import aiohttp
+import structlog
+
+from services.dialer import consumers
+from services.dialer.api.campaigns import campaign_routes
+from services.dialer.api.desk import desk_routes
+from services.dialer.api.floor import floor_routes
+from services.dialer.api.poke import POKE_PATH, Poke, poke_routes
+from services.dialer.api.scripts import script_routes
+from services.dialer.domain.attempts import Attempt
+from services.dialer.domain.operators import Operator
+from services.dialer.domain.pacing import Pacer
+from services.dialer.gateways import AriCarrier
+from services.dialer.packloader import load_packs
+from services.dialer.ports import Fence, PoolView
+from services.dialer.settings import DialerSettings
+from services.dialer.store import DialerStore, news
+from services.dialer.store.campaigns import CampaignStore
+from services.dialer.usecases import commands
+from services.dialer.usecases.packgate import PackGatekeeper
+from services.dialer.workers.leases import LeaseKeeper
+from services.dialer.workers.pool import PoolOwner
+from services.runtime import postgres
+from services.runtime.clock import Clock
+from services.runtime.health import Health
+from services.runtime.http import build_app
+from services.runtime.identity.derivation import derive_key
+from services.runtime.identity.principal import Principal, Role, Verifier
+from services.runtime.ids import NewId, new_id
+from services.runtime.live import LiveHub, LivePush, Push, live_routes, push_routes
+from services.runtime.live.push import SECRET_HEADER, check_internal
+from services.runtime.messaging import open_messaging
+from services.runtime.service import Service
+
+log = structlog.get_logger()
+
+PACKAGES = ("services.runtime", "services.dialer")
+SCHEMA = "dialer"
+
+
+class Switchboard:
+    """The wires between this instance's API, its pool owners, its screens, and the other instances."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, secret: bytes, store: DialerStore, instance_id: UUID, clock: Clock
+    ) -> None:
+        """Hold the parts; the keeper and the hub are set once they exist."""
+        self.instance_id = instance_id
+        self.store = store
+        self.hub = LiveHub(clock, presence=self)
+        self.keeper: LeaseKeeper | None = None
+        self.desk = commands.Desk(store, clock, self.poke)
+        self.enrol: Any = None
+        self._session = session
+        self._secret = secret
+        self._pushes = LivePush(session, secret)
+
+    # -- screens
+
+    async def arrived(self, principal: Principal) -> None:
+        """Note that an operator's live line is here."""
+        if Role.OPERATOR in principal.roles:
+            await self.enrol(principal.user_id, principal.name)
+            await commands.connection(self.desk, principal.user_id, self.instance_id)
+
+    async def left(self, principal: Principal) -> None:
+        """Note that an operator's live line is gone."""
+        if Role.OPERATOR in principal.roles:
+            await commands.connection(self.desk, principal.user_id, None)
+
+    async def snapshot(self, principal: Principal) -> dict[str, Any]:
+        """Return all that an operator's screen shows."""
+        await self.enrol(principal.user_id, principal.name)
+        return await commands.show(self.desk, principal.user_id)
+
+    async def push(self, user_id: UUID, kind: str, body: dict[str, Any]) -> None:
+        """Send *body* to the screen of a user, here or on the instance that holds their line."""
+        version = int(body.get("version", 0))
+        if self.hub.publish(user_id, kind, body, stamp=(0, version)) is not None or self.keeper is None:
+            return
+        operators = await self.store.load_operators([user_id])
+        holder = operators[0].instance_id if operators else None
+        address = self.keeper.instances.get(holder) if holder is not None else None
+        if address is not None and holder != self.instance_id:
+            await self._pushes.push(address, [Push(user_id=user_id, kind=kind, body=body, epoch=0, sequence=version)])
+
+    # -- pokes
+
+    async def poke(self, operator: Operator | None, attempt: Attempt | None) -> None:
+        """Tell the owner of the pool what was committed here; a lost poke is found by its next look."""
+        if self.keeper is None:
+            return
+        pool_id = operator.pool_id if operator is not None else attempt.pool_id if attempt is not None else None
+        if pool_id is None:
+            return
+        owner = self.keeper.owners.get(pool_id)
+        if owner is not None:
+            _hand_over(owner, operator, attempt)
+        else:
+            _, address = self.keeper.owners_of.get(pool_id, (None, ""))
+            body = {
+                "operator_id": str(operator.id) if operator is not None else None,
+                "attempt_id": str(attempt.id) if attempt is not None else None,
+            }
+            await self._send(address, body)
+        if operator is not None and owner is None:
+            await self.push(operator.id, "operator", await commands.show(self.desk, operator.id))
+
+    async def wake_all(self) -> None:
+        """Tell every owner on every instance to look again, at once."""
+        if self.keeper is None:
+            return
+        for owner in self.keeper.owners.values():
+            owner.wake()
+        others = [address for i, address in self.keeper.instances.items() if i != self.instance_id]
+        await asyncio.gather(*(self._send(address, {}) for address in others))
+
+    async def hear(self, poke: Poke) -> None:
+        """Read again what another instance committed."""
+        if self.keeper is None:
+            return
+        operators = await self.store.load_operators([poke.operator_id]) if poke.operator_id is not None else []
+        operator = operators[0] if operators else None
+        attempt = await self.store.load_attempt(poke.attempt_id) if poke.attempt_id is not None else None
+        for owner in self.keeper.owners.values():
+            if operator is None and attempt is None:
+                owner.wake()
+            else:
+                _hand_over(owner, operator, attempt)
+
+    async def _send(self, address: str, body: dict[str, str | None]) -> None:
+        if not address:
+            return
+        headers = {SECRET_HEADER: self._secret.hex()}
+        try:
+            async with (
+                asyncio.timeout(1.0),
+                self._session.post(f"{address}{POKE_PATH}", json=body, headers=headers) as answer,
+            ):
+                answer.raise_for_status()
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            log.warning("poke.lost", reason=type(error).__name__)
+
+    def owned(self) -> list[dict[str, Any]]:
+        """Return the pools owned here, with their last pacing decision."""
+        if self.keeper is None:
+            return []
+        return [
+            {
+                "pool_id": str(owner.pool.id),
+                "name": owner.pool.name,
+                "epoch": owner.fence.epoch,
+                "calls": len(owner.calls),
+                "held_back_by": owner.why_not_dialing(),
+                "explain": dict(owner.decision.explain) if owner.decision is not None else {},
+                "outcomes": owner.counts.outcomes,
+            }
+            for owner in self.keeper.owners.values()
+        ]
+
+
+def _hand_over(owner: PoolOwner, operator: Operator | None, attempt: Attempt | None) -> None:
+    if operator is not None and operator.pool_id == owner.pool.id:
+        owner.hear_operator(operator)
+    if attempt is not None:
+        owner.hear_attempt(attempt)
+
+
+class _CarrierCheck:
+    """Readiness of the telephony: every owned pool has its line of events."""
+
+    def __init__(self, board: Switchboard) -> None:
+        self._board = board
+
+    async def health(self) -> Health:
+        """Say which pools have no carrier."""
+        held = [p["name"] for p in self._board.owned() if p["held_back_by"] == "the carrier is away"]
+        return Health("carrier", not held, f"the carrier is away for {', '.join(held)}")
+
+
+async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make_id: NewId = new_id) -> Service:
+    """Migrate the schema and return the dialer, not yet running."""
+    url = settings.database_url.get_secret_value()
+    await postgres.migrate(url, SCHEMA, PACKAGES)
+    pool = await postgres.create_pool(url, SCHEMA, max_size=settings.database_pool_size, application_name="galw-dialer")
+    phone_key = settings.phone_key.get_secret_value().encode()
+    messaging = open_messaging(
+        "dialer", settings, pool, consumers.handlers(news, pool, clock, make_id, phone_key), clock, make_id
+    )
+    store = DialerStore(pool, make_id, messaging.signal)
+    campaigns = CampaignStore(pool, make_id, messaging.signal)
+    session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64), trust_env=False)
+    secret = derive_key(settings.secret_key.get_secret_value(), "internal")
+    board = Switchboard(session, secret, store, make_id(), clock)
+    carrier = AriCarrier(
+        session, settings.asterisk_url or settings.carrier_url or "", technology=settings.asterisk_technology
+    )
+    packs = load_packs([Path(settings.packs_dir)] if settings.packs_dir else [])
+    gatekeeper = PackGatekeeper(lambda: packs)
+
+    def make_owner(view: PoolView, fence: Fence) -> PoolOwner:
+        return PoolOwner(
+            pool=view.pool,
+            fence=fence,
+            store=store,
+            carrier=carrier,
+            live=board,
+            gatekeeper=gatekeeper,
+            pacer=Pacer(),
+            clock=clock,
+            new_id=make_id,
+        )
+
+    async def enrol(operator_id: UUID, name: str) -> Operator:
+        return await campaigns.enrol_operator(operator_id, name, settings.default_pool, clock.now())
+
+    board.enrol = enrol
+    address = settings.internal_url or f"http://{settings.http_host}:{settings.http_port}"
+    board.keeper = LeaseKeeper(board.instance_id, address, store, make_owner, clock)
+    routes = [
+        campaign_routes(campaigns),
+        script_routes(campaigns),
+        desk_routes(board.desk, enrol),
+        floor_routes(campaigns, board.wake_all, board.owned),
+        live_routes(board.hub, verifier, board.snapshot, path="/api/dialer/live", roles={Role.OPERATOR}),
+        push_routes(board.hub, secret),
+        poke_routes(board.hear, lambda request: check_internal(request, secret)),
+    ]
+    checks = [*messaging.checks, _CarrierCheck(board)]
+
+    async def close() -> None:
+        await messaging.close()
+        await session.close()
+        await pool.close()
+
+    app = build_app(
+        "dialer",
+        routes,
+        verifier=verifier,
+        clock=clock,
+        pool=pool,
+        readiness=checks,
+        on_shutdown=[board.hub.close],
+    )
+    return Service("dialer", app, [*messaging.loops, board.keeper.run], close, checks)

@@ -1,0 +1,140 @@
+"""When a rule's windows are open in every zone where a person may be."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+
+from services.dialer.domain.gate.calendars import proclaimed_days, public_holidays
+from services.dialer.domain.gate.facts import Hours, Proclaimed, Span
+from services.dialer.domain.gate.zones import DAY, EPOCH_DAY, Zone
+
+Interval = tuple[int, int]
+ALL_DAY: tuple[Span, ...] = ((0, 1440),)
+_NONE: frozenset[int] = frozenset()
+_CHUNKS = 20_000  # Per rule and set of zones and day; each is a tuple of one or two pairs.
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Spans of the local day in which calls are allowed; outside the days *start* to *end* it allows all.
+
+    *holidays* replaces a public holiday's spans and *eves* narrows those of the day before one; neither can open what
+    the weekday closes.
+    """
+
+    days: Hours
+    calendar: str | None = None
+    holidays: tuple[Span, ...] | None = None
+    eves: tuple[Span, ...] | None = None
+    start: int | None = None
+    end: int | None = None
+
+    def spans_on(self, day: int, proclaimed: frozenset[int] = _NONE) -> tuple[Span, ...]:
+        """Return the open spans of the local *day*."""
+        if (self.start is not None and day < self.start) or (self.end is not None and day >= self.end):
+            return ALL_DAY
+        spans = self.days[(day - 1) % 7]
+        if self.calendar is None:
+            return spans
+        if self.holidays is not None and self._is_holiday(day, proclaimed):
+            return intersect(spans, self.holidays)
+        if self.eves is not None and self._is_holiday(day + 1, proclaimed):
+            return intersect(spans, self.eves)
+        return spans
+
+    def _is_holiday(self, day: int, proclaimed: frozenset[int]) -> bool:
+        assert self.calendar is not None
+        return day in proclaimed or day in public_holidays(self.calendar, _year(day))
+
+
+class Schedule:
+    """One rule's windows in a set of zones at once, found day by day as they are asked for."""
+
+    __slots__ = ("_chunks", "_proclaimed", "_usual", "_windows", "_zones")
+
+    def __init__(self, windows: Windows, zones: tuple[Zone, ...]) -> None:
+        """Open only where *windows* are open in all of *zones*."""
+        self._windows = windows
+        self._zones = zones
+        self._proclaimed = _NONE
+        self._usual: Schedule | None = None
+        self._chunks: dict[int, tuple[Interval, ...]] = {}
+
+    def with_proclaimed(self, proclaimed: tuple[Proclaimed, ...]) -> "Schedule":
+        """Return the schedule with holidays *proclaimed*; days away from them are taken from this one."""
+        calendar = self._windows.calendar
+        days = proclaimed_days(calendar, proclaimed) if calendar and proclaimed else _NONE
+        if not days:
+            return self
+        changed = Schedule(self._windows, self._zones)
+        changed._proclaimed, changed._usual = days, self
+        return changed
+
+    def first_open(self, us: int, guard: int, limit: int) -> int | None:
+        """Return the first instant from *us* to *limit* that is open and stays so for longer than *guard*."""
+        chunk = us // DAY
+        while chunk * DAY <= limit:
+            for start, end in self._chunk(chunk):
+                begins = max(start, us)
+                if begins < end - guard or (end == (chunk + 1) * DAY and begins < self._ends(chunk + 1, end) - guard):
+                    return begins if begins <= limit else None
+            chunk += 1
+        return None
+
+    def _ends(self, chunk: int, end: int) -> int:
+        """Return where the interval ends that reaches from before into *chunk*; a guard is shorter than a day."""
+        following = self._chunk(chunk)
+        return following[0][1] if following and following[0][0] == end else end
+
+    def _chunk(self, chunk: int) -> tuple[Interval, ...]:
+        if (known := self._chunks.get(chunk)) is None:
+            # A UTC day lies on two or three local ones, and the eve of a holiday is a day before it.
+            if self._usual is not None and all(abs(day - chunk - EPOCH_DAY) > 3 for day in self._proclaimed):
+                return self._usual._chunk(chunk)
+            if len(self._chunks) >= _CHUNKS:
+                self._chunks.clear()
+            known = self._chunks[chunk] = self._build(chunk)
+        return known
+
+    def _build(self, chunk: int) -> tuple[Interval, ...]:
+        """Return what is open on one UTC day."""
+        first, last = chunk * DAY, (chunk + 1) * DAY
+        opened: tuple[Interval, ...] = ((first, last),)
+        for place in self._zones:
+            found: list[Interval] = []
+            for day in range(place.day_at(first), place.day_at(last - 1) + 1):
+                for start, end in self._windows.spans_on(day, self._proclaimed):
+                    found += place.spans(day, start, end)
+            opened = intersect(opened, _merge(found))
+            if not opened:
+                break
+        return opened
+
+
+def intersect(one: Sequence[Interval], other: Sequence[Interval]) -> tuple[Interval, ...]:
+    """Return what is in both of two ordered lists of half-open intervals."""
+    return tuple(
+        (start, end)
+        for one_start, one_end in one
+        for other_start, other_end in other
+        if (start := max(one_start, other_start)) < (end := min(one_end, other_end))
+    )
+
+
+def _merge(intervals: list[Interval]) -> list[Interval]:
+    merged: list[Interval] = []
+    for start, end in sorted(intervals):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+@lru_cache(maxsize=65_536)
+def _year(day: int) -> int:
+    return date.fromordinal(day).year
+
+
+assert EPOCH_DAY % 7 == 4, "1970-01-01 was a Thursday; ordinals count Mondays as 1"

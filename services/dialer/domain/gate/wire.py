@@ -1,0 +1,397 @@
+"""Facts as JSON: one object in, `Facts` and the instant asked about out; and back, for storing with the attempt.
+
+An unknown field is an error like a wrong one: a misspelt `supressed` must not open a door. So is an instant without an
+offset. A missing field, or null, is the default of `Facts`, which is the stricter answer.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from typing import Any, TypeVar, cast, get_args
+
+from services.dialer.domain.gate.decision import write_instant
+from services.dialer.domain.gate.facts import (
+    MODES,
+    WEEKDAYS,
+    Address,
+    CampaignCounts,
+    Channel,
+    Consent,
+    ConsentKind,
+    Counts,
+    CountWindow,
+    DoNotCallList,
+    Facts,
+    Hours,
+    LineType,
+    Mode,
+    Outcome,
+    PastAttempt,
+    Proclaimed,
+    Purpose,
+    Relationship,
+    RelationshipKind,
+    Scrub,
+    Span,
+)
+from services.dialer.domain.gate.places import Places
+
+_E164 = re.compile(r"\+[1-9][0-9]{4,14}")
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00")
+_JURISDICTION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_T = TypeVar("_T")
+_Object = Mapping[str, Any]
+
+_FIELDS = (
+    "number",
+    "line_type",
+    "address",
+    "purpose",
+    "mode",
+    "channel",
+    "at",
+    "subject",
+    "suppressed",
+    "consents",
+    "relationship",
+    "scrubs",
+    "attempts",
+    "refused_at",
+    "campaign",
+    "holidays_proclaimed",
+    "organisation_packs",
+)
+
+
+class FactError(ValueError):
+    """A fact that is wrong, unknown or missing: which, and what was expected."""
+
+    def __init__(self, field: str, expected: str) -> None:
+        """Keep the path of the *field* and what was *expected* there."""
+        super().__init__(f"{field}: expected {expected}")
+        self.field = field
+        self.expected = expected
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the answer to a line with this error."""
+        return {"error": {"field": self.field, "expected": self.expected}}
+
+
+def parse_facts(value: object, places: Places) -> tuple[Facts, datetime]:
+    """Return the facts and the instant in a JSON object; raises `FactError`. *places* knows countries and regions."""
+    facts = _object(value, "facts", _FIELDS)
+    number = facts.get("number")
+    if not isinstance(number, str) or not _E164.fullmatch(number):
+        raise FactError("number", "a number in E.164 form, such as +13055550123")
+    at = _instant(facts.get("at"), "at")
+    if at is None:
+        raise FactError("at", "an instant with its offset, such as 2026-11-23T20:30:00-05:00")
+    mode: Mode | None = _one_of(facts.get("mode"), "mode", MODES)
+    hours, campaign = _campaign(facts.get("campaign"))
+    return (
+        Facts(
+            number=number,
+            line_type=_one_of(facts.get("line_type"), "line_type", _LINE_TYPES) or "unknown",
+            address=_address(facts.get("address"), places),
+            purpose=_one_of(facts.get("purpose"), "purpose", _PURPOSES) or "marketing",
+            mode=mode or "prerecorded",
+            channel=_one_of(facts.get("channel"), "channel", _CHANNELS) or "voice",
+            subject=_text(facts.get("subject"), "subject"),
+            suppressed=_flag(facts.get("suppressed"), "suppressed", True),
+            consents=_each(facts.get("consents"), "consents", _consent),
+            relationship=_relationship(facts.get("relationship")),
+            scrubs=_scrubs(facts.get("scrubs")),
+            attempts=_each(facts.get("attempts"), "attempts", _attempt),
+            refused_at=_instant(facts.get("refused_at"), "refused_at"),
+            campaign=campaign,
+            hours=hours,
+            holidays_proclaimed=_each(facts.get("holidays_proclaimed"), "holidays_proclaimed", _proclaimed),
+            organisation_packs=_each(facts.get("organisation_packs"), "organisation_packs", _pack_id),
+        ),
+        at,
+    )
+
+
+_LINE_TYPES = get_args(LineType)
+_PURPOSES = get_args(Purpose)
+_CHANNELS = get_args(Channel)
+_KINDS = get_args(ConsentKind)
+_OUTCOMES = get_args(Outcome)
+_RELATIONSHIPS = get_args(RelationshipKind)
+_LISTS = get_args(DoNotCallList)
+_WINDOWS = get_args(CountWindow)
+
+
+def _object(value: object, field: str, known: tuple[str, ...]) -> _Object:
+    if not isinstance(value, dict):
+        raise FactError(field, "an object")
+    for key in cast("dict[str, object]", value):
+        if key not in known:
+            raise FactError(key if field == "facts" else f"{field}.{key}", f"one of the fields {', '.join(known)}")
+    return cast("_Object", value)
+
+
+def _each(value: object, field: str, parse: Callable[[object, str], _T]) -> tuple[_T, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise FactError(field, "a list")
+    return tuple(parse(item, f"{field}[{index}]") for index, item in enumerate(cast("list[object]", value)))
+
+
+def _one_of(value: object, field: str, known: tuple[_T, ...]) -> _T | None:
+    if value is None:
+        return None
+    for each in known:
+        if each == value:
+            return each
+    raise FactError(field, f"one of {', '.join(map(str, known))}")
+
+
+def _text(value: object, field: str) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise FactError(field, "text")
+
+
+def _flag(value: object, field: str, default: bool) -> bool:
+    if value is None or isinstance(value, bool):
+        return default if value is None else value
+    raise FactError(field, "true or false")
+
+
+def _count(value: object, field: str) -> int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+        return value
+    raise FactError(field, "a whole number from 0")
+
+
+def _instant(value: object, field: str) -> datetime | None:
+    if value is None:
+        return None
+    if isinstance(value, str) and len(value) > 10:
+        try:
+            instant = datetime.fromisoformat(value)
+        except ValueError:
+            instant = None
+        # The years are those for which every zone's local date exists and the horizon stays in the calendar.
+        if instant is not None and instant.tzinfo is not None and 1970 < instant.year < 9000:
+            return instant.astimezone(UTC)
+    raise FactError(field, "an instant with its offset, such as 2026-11-23T20:30:00-05:00")
+
+
+def _date(value: object, field: str) -> date | None:
+    if value is None:
+        return None
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        try:
+            day = date.fromisoformat(value)
+        except ValueError:
+            day = None
+        if day is not None and 1900 < day.year < 9000:
+            return day
+    raise FactError(field, "a date such as 2026-11-23")
+
+
+def _address(value: object, places: Places) -> Address | None:
+    if value is None:
+        return None
+    address = _object(value, "address", ("country", "region", "postal_code", "verified_on"))
+    country = _text(address.get("country"), "address.country")
+    if country is None or not places.has_country(country):
+        raise FactError("address.country", "a country in two capital letters, such as US")
+    region = _text(address.get("region"), "address.region")
+    if region is not None:
+        region = region.removeprefix(f"{country}-")
+        if not _JURISDICTION.fullmatch(f"{country}-{region}") or not places.has_region(country, region):
+            raise FactError("address.region", f"a part of {country} by ISO 3166-2, such as FL or US-FL")
+    postal_code = _text(address.get("postal_code"), "address.postal_code")
+    return Address(country, region, postal_code, _date(address.get("verified_on"), "address.verified_on"))
+
+
+def _consent(value: object, field: str) -> Consent:
+    consent = _object(value, field, ("kind", "purpose", "channel", "given_at", "withdrawn_at", "outside_hours"))
+    return Consent(
+        _one_of(consent.get("kind"), f"{field}.kind", _KINDS),
+        _one_of(consent.get("purpose"), f"{field}.purpose", _PURPOSES),
+        _one_of(consent.get("channel"), f"{field}.channel", _CHANNELS),
+        _instant(consent.get("given_at"), f"{field}.given_at"),
+        _instant(consent.get("withdrawn_at"), f"{field}.withdrawn_at"),
+        _flag(consent.get("outside_hours"), f"{field}.outside_hours", False),
+    )
+
+
+def _relationship(value: object) -> Relationship:
+    if value is None:
+        return Relationship()
+    relationship = _object(value, "relationship", ("kind", "since"))
+    kind = _one_of(relationship.get("kind"), "relationship.kind", _RELATIONSHIPS)
+    return Relationship(kind or "none", _date(relationship.get("since"), "relationship.since"))
+
+
+def _scrubs(value: object) -> dict[DoNotCallList, Scrub]:
+    scrubs: dict[DoNotCallList, Scrub] = {}
+    for name, item in _object({} if value is None else value, "scrubs", _LISTS).items():
+        if item is None:
+            continue
+        scrub = _object(item, f"scrubs.{name}", ("version_on", "listed"))
+        version_on = _date(scrub.get("version_on"), f"scrubs.{name}.version_on")
+        listed = _flag(scrub.get("listed"), f"scrubs.{name}.listed", True)
+        scrubs[cast("DoNotCallList", name)] = Scrub(version_on, listed)
+    return scrubs
+
+
+def _attempt(value: object, field: str) -> PastAttempt:
+    known = ("at", "number", "subject", "campaign", "channel", "mode", "outcome")
+    attempt = _object(value, field, known)
+    at = _instant(attempt.get("at"), f"{field}.at")
+    if at is None:
+        raise FactError(f"{field}.at", "the instant of the attempt, with its offset")
+    number = _text(attempt.get("number"), f"{field}.number")
+    if number is not None and not _E164.fullmatch(number):
+        raise FactError(f"{field}.number", "a number in E.164 form, such as +13055550123")
+    return PastAttempt(
+        at,
+        number,
+        _text(attempt.get("subject"), f"{field}.subject"),
+        _text(attempt.get("campaign"), f"{field}.campaign") or "this",
+        _one_of(attempt.get("channel"), f"{field}.channel", _CHANNELS),
+        _one_of(attempt.get("mode"), f"{field}.mode", MODES),
+        _one_of(attempt.get("outcome"), f"{field}.outcome", _OUTCOMES),
+    )
+
+
+def _campaign(value: object) -> tuple[Hours | None, CampaignCounts]:
+    if value is None:
+        return None, CampaignCounts()
+    campaign = _object(value, "campaign", ("started_at", "answered", "abandoned", "windows", "hours"))
+    windows: dict[CountWindow, Counts] = {}
+    for name, item in _object(campaign.get("windows") or {}, "campaign.windows", _WINDOWS).items():
+        if item is not None:
+            counts = _object(item, f"campaign.windows.{name}", ("answered", "abandoned"))
+            windows[cast("CountWindow", name)] = _counts(counts, f"campaign.windows.{name}")
+    counts = CampaignCounts(
+        _instant(campaign.get("started_at"), "campaign.started_at"), _counts(campaign, "campaign"), windows
+    )
+    return _hours(campaign.get("hours")), counts
+
+
+def _counts(value: _Object, field: str) -> Counts:
+    return Counts(
+        _count(value.get("answered"), f"{field}.answered"), _count(value.get("abandoned"), f"{field}.abandoned")
+    )
+
+
+def _hours(value: object) -> Hours | None:
+    if value is None:
+        return None
+    hours = _object(value, "campaign.hours", WEEKDAYS)
+    return tuple(_each(hours.get(day), f"campaign.hours.{day}", _span) for day in WEEKDAYS)
+
+
+def _span(value: object, field: str) -> Span:
+    pair = cast("list[object]", value) if isinstance(value, list) else []
+    texts = [item for item in pair if isinstance(item, str) and _CLOCK.fullmatch(item)]
+    if len(pair) == 2 and len(texts) == 2 and texts[0] < texts[1]:
+        start, end = (int(text[:2]) * 60 + int(text[3:]) for text in texts)
+        return start, end
+    raise FactError(field, 'two times of day in order, such as ["09:00", "20:00"]')
+
+
+def _proclaimed(value: object, field: str) -> Proclaimed:
+    proclaimed = _object(value, field, ("jurisdiction", "on"))
+    jurisdiction = proclaimed.get("jurisdiction")
+    if not isinstance(jurisdiction, str) or not _JURISDICTION.fullmatch(jurisdiction):
+        raise FactError(f"{field}.jurisdiction", "a country or a part of one, such as US-LA")
+    on = _date(proclaimed.get("on"), f"{field}.on")
+    if on is None:
+        raise FactError(f"{field}.on", "a date such as 2026-11-23")
+    return Proclaimed(jurisdiction, on)
+
+
+def _pack_id(value: object, field: str) -> str:
+    if isinstance(value, str):
+        return value
+    raise FactError(field, "the id of a pack of the organisation's own")
+
+
+def write_facts(facts: Facts, at: datetime) -> dict[str, Any]:
+    """Return the JSON object from which `parse_facts` makes the same facts."""
+    address, relationship, campaign = facts.address, facts.relationship, facts.campaign
+    hours = (
+        None if facts.hours is None else {day: _write_spans(s) for day, s in zip(WEEKDAYS, facts.hours, strict=True)}
+    )
+    return {
+        "number": facts.number,
+        "line_type": facts.line_type,
+        "address": None
+        if address is None
+        else {
+            "country": address.country,
+            "region": address.region,
+            "postal_code": address.postal_code,
+            "verified_on": _write_date(address.verified_on),
+        },
+        "purpose": facts.purpose,
+        "mode": facts.mode,
+        "channel": facts.channel,
+        "at": write_instant(at),
+        "subject": facts.subject,
+        "suppressed": facts.suppressed,
+        "consents": [
+            {
+                "kind": c.kind,
+                "purpose": c.purpose,
+                "channel": c.channel,
+                "given_at": _write_instant(c.given_at),
+                "withdrawn_at": _write_instant(c.withdrawn_at),
+                "outside_hours": c.outside_hours,
+            }
+            for c in facts.consents
+        ],
+        "relationship": {"kind": relationship.kind, "since": _write_date(relationship.since)},
+        "scrubs": {
+            name: {"version_on": _write_date(scrub.version_on), "listed": scrub.listed}
+            for name, scrub in facts.scrubs.items()
+        },
+        "attempts": [
+            {
+                "at": write_instant(a.at),
+                "number": a.number,
+                "subject": a.subject,
+                "campaign": a.campaign,
+                "channel": a.channel,
+                "mode": a.mode,
+                "outcome": a.outcome,
+            }
+            for a in facts.attempts
+        ],
+        "refused_at": _write_instant(facts.refused_at),
+        "campaign": {
+            "started_at": _write_instant(campaign.started_at),
+            **_write_counts(campaign.total),
+            "windows": {name: _write_counts(counts) for name, counts in campaign.windows.items()},
+            "hours": hours,
+        },
+        "holidays_proclaimed": [
+            {"jurisdiction": p.jurisdiction, "on": p.on.isoformat()} for p in facts.holidays_proclaimed
+        ],
+        "organisation_packs": list(facts.organisation_packs),
+    }
+
+
+def _write_instant(instant: datetime | None) -> str | None:
+    return None if instant is None else write_instant(instant)
+
+
+def _write_date(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
+
+
+def _write_counts(counts: Counts) -> dict[str, int | None]:
+    return {"answered": counts.answered, "abandoned": counts.abandoned}
+
+
+def _write_spans(spans: tuple[Span, ...]) -> list[list[str]]:
+    return [[f"{minutes // 60:02}:{minutes % 60:02}" for minutes in span] for span in spans]

@@ -1,0 +1,125 @@
+"""A time zone as arithmetic: local days, midnights and spans of a day as instants, exact across changes of offset.
+
+Instants are integer microseconds since 1970 in UTC, days are proleptic ordinals (`date.toordinal`).
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+MICROSECOND = timedelta(microseconds=1)
+MINUTE = 60_000_000
+DAY = 1440 * MINUTE
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH_DAY = date(1970, 1, 1).toordinal()
+_WEEK = 7 * 86_400
+
+
+def to_us(instant: datetime) -> int:
+    """Return *instant* in microseconds since 1970."""
+    return (instant - EPOCH) // MICROSECOND
+
+
+def from_us(us: int) -> datetime:
+    """Return the aware UTC instant that `to_us` wrote."""
+    return EPOCH + timedelta(microseconds=us)
+
+
+class Zone:
+    """One zone of the tz database; finds each year's changes of offset once."""
+
+    __slots__ = ("_info", "_years", "name")
+
+    def __init__(self, name: str) -> None:
+        """Take the zone's rules from the tz database; an unknown *name* raises `ZoneInfoNotFoundError`."""
+        self.name = name
+        self._info = ZoneInfo(name)
+        self._years: dict[int, tuple[list[int], list[int]]] = {}
+
+    def day_at(self, us: int) -> int:
+        """Return the local day on which the instant falls."""
+        return (us + self._offset(us)) // DAY + EPOCH_DAY
+
+    def midnight(self, day: int) -> int:
+        """Return the first instant of the local *day*."""
+        for start, _ in self.spans(day, 0, 1440):
+            return start
+        # A day that a zone skipped altogether (Samoa, 2011-12-30) begins and ends where the next one begins.
+        return self.midnight(day + 1)
+
+    def spans(self, day: int, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """Yield the instants at which the local clock on *day* shows *start* to *end* minutes, end excluded.
+
+        A span lies in a missing hour not at all and in a repeated one twice; hence more or fewer than one interval.
+        """
+        wall = (day - EPOCH_DAY) * DAY
+        first, last = wall + start * MINUTE, wall + end * MINUTE
+        for segment_start, segment_end, offset in self._segments(first - DAY, last + DAY):
+            begins, ends = max(first - offset, segment_start), min(last - offset, segment_end)
+            if begins < ends:
+                yield begins, ends
+
+    def _offset(self, us: int) -> int:
+        starts, offsets = self._year(_year_of(us))
+        return offsets[bisect_right(starts, us) - 1]
+
+    def _segments(self, first: int, last: int) -> Iterator[tuple[int, int, int]]:
+        """Yield stretches of constant offset that cover *first* to *last*."""
+        us = first
+        while us < last:
+            starts, offsets = self._year(_year_of(us))
+            index = bisect_right(starts, us) - 1
+            end = starts[index + 1] if index + 1 < len(starts) else _year_start(_year_of(us) + 1)
+            yield us, min(end, last), offsets[index]
+            us = end
+
+    def _year(self, year: int) -> tuple[list[int], list[int]]:
+        if (known := self._years.get(year)) is None:
+            known = self._years[year] = self._find_changes(year)
+        return known
+
+    def _find_changes(self, year: int) -> tuple[list[int], list[int]]:
+        """Return where offsets begin in a UTC year, and the offsets.
+
+        Looking once a week finds every change: no zone has had two within a week since 1970.
+        """
+        start, end = _year_start(year) // 1_000_000, _year_start(year + 1) // 1_000_000
+        starts, offsets = [start * 1_000_000], [self._seconds(start)]
+        for before in range(start, end, _WEEK):
+            low, high = before, min(before + _WEEK, end - 1)
+            new = self._seconds(high)
+            if new == offsets[-1]:
+                continue
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (middle, high) if self._seconds(middle) == offsets[-1] else (low, middle)
+            starts.append(high * 1_000_000)
+            offsets.append(new)
+        return starts, [offset * 1_000_000 for offset in offsets]
+
+    def _seconds(self, timestamp: int) -> int:
+        offset = datetime.fromtimestamp(timestamp, self._info).utcoffset()
+        assert offset is not None
+        return offset // timedelta(seconds=1)
+
+
+@lru_cache(maxsize=1024)  # The tz database has about 600 names.
+def zone(name: str) -> Zone:
+    """Return the one `Zone` of *name*."""
+    return Zone(name)
+
+
+@lru_cache(maxsize=512)
+def _year_start(year: int) -> int:
+    return (date(year, 1, 1).toordinal() - EPOCH_DAY) * DAY
+
+
+@lru_cache(maxsize=65_536)
+def _year_of_day(day: int) -> int:
+    return date.fromordinal(day).year
+
+
+def _year_of(us: int) -> int:
+    return _year_of_day(us // DAY + EPOCH_DAY)

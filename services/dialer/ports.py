@@ -1,0 +1,484 @@
+"""What the use cases and workers need from the outside: a store, a carrier, a live line to operators."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+from uuid import UUID
+
+from services.dialer.domain.attempts import Attempt
+from services.dialer.domain.campaigns import Campaign
+from services.dialer.domain.leads import Lead, Person, Phone, Stream
+from services.dialer.domain.operators import Operator
+from services.dialer.domain.responses import Response
+from services.dialer.domain.scripts import Script
+from services.events.envelope import Event
+from services.runtime import postgres
+from services.runtime.postgres import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """Who writes: the owner of a pool in one epoch; a later owner's epoch refuses the write."""
+
+    pool_id: UUID
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A pool held by this instance; *database_at* is the database's time when it was granted or renewed."""
+
+    fence: Fence
+    database_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PersonSuppressed:
+    """A person said never again: they and their numbers are suppressed in the same transaction."""
+
+    contact_id: UUID
+    number_digests: tuple[str, ...]
+    source: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One atomic transition: all of it is stored, with its facts, or none of it.
+
+    Each row is stored only if the stored version is one less than the given one. With *dial* the attempt's person,
+    number, campaign and trunk are checked once more under lock: nobody who said no, nothing that was stopped.
+    """
+
+    attempt: Attempt | None = None
+    operator: Operator | None = None
+    lead: Lead | None = None
+    response: Response | None = None
+    suppressed: PersonSuppressed | None = None
+    facts: tuple[Event, ...] = ()
+    fence: Fence | None = None
+    dial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The change is stored; *at* is the database's time."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Nothing was stored; *reason* says why, and the rows as they stand now allow to decide again."""
+
+    reason: str
+    attempt: Attempt | None = None
+    operator: Operator | None = None
+    lead: Lead | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A wish to call: the attempt to insert, the lead it takes, and the rolling caps (maximum, seconds) to check."""
+
+    attempt: Attempt
+    lead: Lead
+    caps: tuple[tuple[int, float], ...]
+    fence: Fence
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The reservation was not made. *until* is when it is worth trying again, None for the next round."""
+
+    reason: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A pool and its limits, seconds."""
+
+    id: UUID
+    name: str
+    wrap_up_limit_s: int
+    lost_grace_s: int
+    offer_limit_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class PoolView:
+    """What an owner keeps in mind of its pool, read in one go."""
+
+    pool: Pool
+    campaigns: tuple[Campaign, ...]
+    operators: tuple[Operator, ...]
+    silent_instances: frozenset[UUID] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """What may forbid dialing as a whole: how fresh the view of consents is, and the stops in force."""
+
+    consents_at: datetime | None
+    stopped_all: bool = False
+    stopped_campaigns: frozenset[UUID] = frozenset()
+    stopped_trunks: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class GateHistory:
+    """What the gate must know of a person beyond the lead: consents, suppression and past attempts."""
+
+    suppressed: bool
+    consents: tuple[dict[str, Any], ...] = ()
+    attempts: tuple[dict[str, Any], ...] = ()
+    refused_at: datetime | None = None
+
+
+class CallStore(Protocol):
+    """What is read and written around one call, by its owner and by an operator's commands on any instance."""
+
+    async def load_attempt(self, attempt_id: UUID) -> Attempt:
+        """Return an attempt; raises `NotFoundError`."""
+        ...
+
+    async def load_lead(self, lead_id: UUID) -> Lead:
+        """Return a lead; raises `NotFoundError`."""
+        ...
+
+    async def load_response(self, attempt_id: UUID) -> Response | None:
+        """Return what was recorded during a call."""
+        ...
+
+    async def load_campaign(self, campaign_id: UUID) -> Campaign:
+        """Return a campaign in any state; raises `NotFoundError`."""
+        ...
+
+    async def load_script(self, script_id: UUID, version: int) -> Script:
+        """Return one version of a script; raises `NotFoundError`."""
+        ...
+
+    async def commit(self, changes: Sequence[Change]) -> list[Committed | Conflict]:
+        """Store independent changes in one transaction, each wholly or not at all; answers in order."""
+        ...
+
+
+class PoolStore(CallStore, Protocol):
+    """What the owner of a pool reads and writes; PostgreSQL, or memory in a simulation."""
+
+    async def acquire_lease(self, pool_id: UUID, owner: UUID, address: str) -> Lease | None:
+        """Take a pool whose lease has run out, in a new epoch; None when somebody holds it."""
+        ...
+
+    async def renew_lease(self, fence: Fence, owner: UUID) -> Lease | None:
+        """Prolong the lease by its time to live; None when it is lost."""
+        ...
+
+    async def release_lease(self, fence: Fence, owner: UUID) -> None:
+        """Give the pool back at once."""
+        ...
+
+    async def load_pool(self, pool_id: UUID) -> PoolView:
+        """Return the pool with its running and paused campaigns and its operators who are not offline."""
+        ...
+
+    async def load_operators(self, operator_ids: Sequence[UUID]) -> list[Operator]:
+        """Return these operators, whatever their state; unknown ids are left out."""
+        ...
+
+    async def load_live_attempts(self, pool_id: UUID) -> list[Attempt]:
+        """Return the pool's attempts that have not ended."""
+        ...
+
+    async def list_due_leads(self, campaign_id: UUID, stream: Stream, now: datetime, limit: int) -> list[Lead]:
+        """Return the next leads of a queue that may be worked on now, by priority, then by time."""
+        ...
+
+    async def load_history(self, leads: Sequence[Lead], since: datetime) -> list[GateHistory]:
+        """Return what the gate must know of each lead's person, in order."""
+        ...
+
+    async def load_safety(self) -> Safety:
+        """Return what may forbid dialing as a whole."""
+        ...
+
+    async def reserve(self, reservations: Sequence[Reservation]) -> list[Attempt | Refusal]:
+        """Insert attempts under lock, each with every cap, limit and suppression checked; answers in order."""
+        ...
+
+
+class DeskStore(CallStore, Protocol):
+    """What an operator's commands read besides."""
+
+    async def load_operator(self, operator_id: UUID) -> Operator:
+        """Return an operator; raises `NotFoundError`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelView:
+    """A channel as the carrier has it: `Down`, `Ringing` or `Up`."""
+
+    id: str
+    state: str
+    machine: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelEvent:
+    """Something the carrier says about a channel, or (with an empty id) about the connection itself."""
+
+    kind: Literal["started", "ringing", "up", "destroyed", "played", "connected"]
+    channel_id: str = ""
+    machine: bool = False
+    cause: int = 0
+    tech_cause: int | None = None
+
+
+class Carrier(Protocol):
+    """The telephony port: Asterisk over ARI, or the simulated carrier that speaks the same.
+
+    Methods raise `UnavailableError` when the carrier is away and `NotFoundError` when a channel is gone. `dial` is sent
+    once; whoever does not get its answer looks at the channel and never sends it again.
+    """
+
+    def events(self, app: str) -> AsyncIterator[ChannelEvent]:
+        """Connect under *app* and yield what happens, first `connected`; ends when the connection is gone or taken."""
+        ...
+
+    async def create_call(self, app: str, channel_id: str, number: str, trunk: str, caller_id: str, ttl_s: int) -> None:
+        """Make a channel to a person that rings nobody yet and lives *ttl_s* seconds at most."""
+        ...
+
+    async def create_leg(self, app: str, channel_id: str, operator_id: UUID, ttl_s: int) -> None:
+        """Make a channel to an operator's phone; `dial` raises it."""
+        ...
+
+    async def dial(self, channel_id: str, timeout_s: int) -> None:
+        """Ring the channel's endpoint, once."""
+        ...
+
+    async def hang_up(self, channel_id: str) -> None:
+        """End a channel; one that is gone already is no error."""
+        ...
+
+    async def list_channels(self, app: str) -> list[ChannelView]:
+        """Return the channels of *app* that exist."""
+        ...
+
+    async def join(self, bridge_id: str, channel_ids: Sequence[str]) -> None:
+        """Put channels into a bridge, making it when there is none; repeating is harmless."""
+        ...
+
+    async def part(self, bridge_id: str) -> None:
+        """Dissolve a bridge; one that is gone already is no error."""
+        ...
+
+    async def play(self, channel_id: str, media: str) -> None:
+        """Start playing *media* to a channel."""
+        ...
+
+    async def hold(self, channel_id: str, held: bool) -> None:
+        """Put a channel on hold, with music, or take it back."""
+        ...
+
+
+class Live(Protocol):
+    """The line to a signed-in person's screen; at most once, a resume reads the rest."""
+
+    async def push(self, user_id: UUID, kind: str, body: dict[str, Any]) -> None:
+        """Send *body* to every screen of *user_id*, wherever it is connected."""
+        ...
+
+
+@dataclass(slots=True)
+class PoolCounts:
+    """What an owner has done since it took the pool, for metrics and the status page."""
+
+    reserved: int = 0
+    dialed: int = 0
+    answered: int = 0
+    abandoned: int = 0
+    outcomes: dict[str, int] = field(default_factory=dict[str, int])
+
+
+@dataclass(frozen=True, slots=True)
+class NewLead:
+    """A person to add to a campaign; *phone_index* is the first number that may be called, None when none may."""
+
+    id: UUID
+    campaign_id: UUID
+    contact_id: UUID
+    person: Person
+    phones: tuple[Phone, ...]
+    phone_index: int | None
+    priority: int
+    consents: tuple["ConsentLine", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentLine:
+    """A line of the consent ledger as the dialer keeps it; one that came with an enrolment has a negative sequence."""
+
+    contact_id: UUID
+    sequence: int
+    given: bool
+    kind: str
+    channel: str
+    purpose: str | None
+    at: datetime
+    outside_hours: bool
+    number_digests: tuple[str, ...]
+
+    @property
+    def refuses_voice(self) -> bool:
+        """Whether it ends every call, whatever the purpose."""
+        return not self.given and self.purpose is None and self.channel in ("voice", "all")
+
+    @property
+    def allows_voice(self) -> bool:
+        """Whether it may lift an earlier refusal."""
+        return self.given and self.channel in ("voice", "all")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredScript:
+    """One version of a script with its name."""
+
+    id: UUID
+    version: int
+    name: str
+    script: Script
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A change of a campaign: what it is called, the new row, and what others hear."""
+
+    change: str
+    after: Campaign
+    facts: tuple[Event, ...]
+
+
+class MarketingStore(Protocol):
+    """What marketing and supervisors read and write; every method is one transaction."""
+
+    async def save_script(
+        self, script_id: UUID, name: str, script: Script, now: datetime, by: UUID | None, *, first: bool
+    ) -> int:
+        """Keep a new version of a script and return its number; *first* makes a new script."""
+        ...
+
+    async def load_script_version(self, script_id: UUID, version: int | None) -> StoredScript:
+        """Return one version of a script, the newest by default."""
+        ...
+
+    async def list_scripts(self, after: tuple[str, UUID], limit: int) -> list[tuple[UUID, int, str, datetime]]:
+        """Return the newest versions by name, after a name and id."""
+        ...
+
+    async def insert_campaign(self, campaign: Campaign, by: UUID | None, facts: tuple[Event, ...]) -> None:
+        """Keep a new draft; raises `NotFoundError` when its pool or script does not exist."""
+        ...
+
+    async def edit_campaign(
+        self,
+        campaign_id: UUID,
+        expected_version: int | None,
+        edit: Callable[[Campaign], Awaitable[Edit]],
+        now: datetime,
+        by: UUID | None,
+    ) -> Campaign:
+        """Change a campaign under lock as *edit* says; raises `PreconditionError` when its version is another."""
+        ...
+
+    async def load_campaign(self, campaign_id: UUID) -> Campaign:
+        """Return a campaign."""
+        ...
+
+    async def list_campaigns(self, before: UUID, limit: int) -> list[Campaign]:
+        """Return campaigns, newest first, made before *before*."""
+        ...
+
+    async def list_changes(self, campaign_id: UUID, before: int, limit: int) -> list[dict[str, Any]]:
+        """Return who changed what, newest first."""
+        ...
+
+    async def load_progress(self, campaign_id: UUID, now: datetime, since: datetime) -> tuple[list[Any], list[Any]]:
+        """Return how leads stand and how attempts since *since* ended, as rows of counts."""
+        ...
+
+    async def list_attempts(self, campaign_id: UUID, before: UUID, limit: int) -> list[Any]:
+        """Return a campaign's attempts, newest first."""
+        ...
+
+    async def insert_pool(self, pool: Pool) -> None:
+        """Make a pool that an instance takes at once."""
+        ...
+
+    async def list_pools(self) -> list[Pool]:
+        """Return every pool."""
+        ...
+
+    async def enrol_operator(self, operator_id: UUID, name: str, default_pool: str, now: datetime) -> Operator:
+        """Return an operator's row, made in the default pool when they come for the first time."""
+        ...
+
+    async def assign_operator(self, operator_id: UUID, pool_id: UUID, skills: Sequence[str]) -> Operator:
+        """Move an operator to a pool and set their skills; only while they are offline, unless the pool stays."""
+        ...
+
+    async def list_operators(self, after: tuple[str, UUID], limit: int) -> list[Operator]:
+        """Return operators by name."""
+        ...
+
+    async def save_trunk(self, trunk: dict[str, Any]) -> None:
+        """Set a trunk's limits."""
+        ...
+
+    async def list_trunks(self) -> list[dict[str, Any]]:
+        """Return every trunk with its live channels."""
+        ...
+
+    async def stop(self, scope: str, target: str, now: datetime, by: UUID | None, reason: str) -> None:
+        """Put an emergency stop in force."""
+        ...
+
+    async def lift(self, scope: str, target: str) -> None:
+        """Lift an emergency stop."""
+        ...
+
+    async def list_stops(self) -> list[dict[str, Any]]:
+        """Return the stops in force."""
+        ...
+
+    async def load_status(self) -> dict[str, Any]:
+        """Return the dialer in figures."""
+        ...
+
+
+class NewsStore(Protocol):
+    """What is kept of the CRM's news, inside the consumer's transaction."""
+
+    async def enrol_leads(self, conn: Connection, leads: Sequence[NewLead], now: datetime) -> int:
+        """Add people to campaigns and return how many are new."""
+        ...
+
+    async def withdraw_leads(self, conn: Connection, pairs: Sequence[tuple[UUID, UUID]]) -> None:
+        """Finish the waiting leads of these (campaign, contact) pairs."""
+        ...
+
+    async def keep_consents(self, conn: Connection, lines: Sequence[ConsentLine]) -> None:
+        """Keep lines of the ledger, in order; refusals suppress people and numbers, later grants lift them."""
+        ...
+
+    async def erase_people(self, conn: Connection, contact_ids: Sequence[UUID], now: datetime) -> None:
+        """Forget people: their leads are blanked, their refusal stays."""
+        ...
+
+    async def keep_watermark(self, pool: postgres.Pool, shard: int, at: datetime) -> None:
+        """Note that the view of a shard's consents is complete up to *at*."""
+        ...

@@ -1,0 +1,2 @@
+-- One attempt.
+SELECT * FROM attempts WHERE id = $1

@@ -1,0 +1,2 @@
+-- One campaign.
+SELECT * FROM campaigns WHERE id = $1

@@ -1,0 +1,2 @@
+-- One campaign, locked until the end of the transaction.
+SELECT * FROM campaigns WHERE id = $1 FOR UPDATE

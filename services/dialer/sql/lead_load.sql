@@ -1,0 +1,2 @@
+-- One lead.
+SELECT * FROM leads WHERE id = $1

@@ -1,0 +1,2 @@
+-- The emergency stops in force.
+SELECT scope, target FROM stops

@@ -1,0 +1,193 @@
+"""Storing changes in groups: lock in order, compare versions, write what fits, announce it, all in one transaction."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.dialer.domain.attempts import Attempt
+from services.dialer.domain.leads import Lead
+from services.dialer.domain.operators import Operator
+from services.dialer.ports import Change, Committed, Conflict
+from services.dialer.store import rows
+from services.runtime import outbox
+from services.runtime.ids import NewId
+from services.runtime.postgres import Connection
+from services.runtime.sql import load_sql
+
+SQL = load_sql("services.dialer")
+
+
+@dataclass(slots=True)
+class Present:
+    """The rows as they stand, locked; kept up to date while the batch is judged in order."""
+
+    suppressed: set[UUID] = field(default_factory=set[UUID])
+    numbers: set[str] = field(default_factory=set[str])
+    attempts: dict[UUID, Attempt] = field(default_factory=dict[UUID, Attempt])
+    operators: dict[UUID, Operator] = field(default_factory=dict[UUID, Operator])
+    leads: dict[UUID, Lead] = field(default_factory=dict[UUID, Lead])
+    revisions: dict[UUID, int] = field(default_factory=dict[UUID, int])
+    epochs: dict[UUID, int] = field(default_factory=dict[UUID, int])
+    stops: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    campaigns: dict[UUID, str] = field(default_factory=dict[UUID, str])
+
+
+def judge_changes(changes: Sequence[Change], present: Present, now: datetime) -> list[Committed | Conflict]:
+    """Return what becomes of each change, in order, and let *present* follow; pure, shared by every store."""
+    answers: list[Committed | Conflict] = []
+    for change in changes:
+        reason = misfit(change, present)
+        if reason is None:
+            take(change, present)
+            answers.append(Committed(now))
+        else:
+            answers.append(_conflict(change, reason, present))
+    return answers
+
+
+async def commit_changes(
+    conn: Connection, changes: Sequence[Change], *, now: datetime, new_id: NewId
+) -> list[Committed | Conflict]:
+    """Store the changes that fit what is stored, in the caller's transaction; answers in order."""
+    answers = judge_changes(changes, await _lock(conn, changes), now)
+    fitting = [c for c, answer in zip(changes, answers, strict=True) if isinstance(answer, Committed)]
+    await _write(conn, fitting, now=now, new_id=new_id)
+    return answers
+
+
+async def _lock(conn: Connection, changes: Sequence[Change]) -> Present:
+    """Lock every row the changes touch: people, then attempts, operators, leads, each in the order of their ids."""
+    present = Present()
+    contacts = {c for change in changes for c in _contacts(change)}
+    for row in await conn.fetch(SQL["person_lock"], sorted(contacts)) if contacts else ():
+        if row["suppressed"]:
+            present.suppressed.add(row["contact_id"])
+    present.attempts = {
+        r["id"]: rows.attempt_from(r) for r in await _fetch(conn, "attempt_lock", _ids(changes, "attempt"))
+    }
+    present.operators = {
+        r["id"]: rows.operator_from(r) for r in await _fetch(conn, "operator_lock", _ids(changes, "operator"))
+    }
+    present.leads = {r["id"]: rows.lead_from(r) for r in await _fetch(conn, "lead_lock", _ids(changes, "lead"))}
+    calls = sorted({c.response.attempt_id for c in changes if c.response is not None})
+    present.revisions = {r["attempt_id"]: r["revision"] for r in await _fetch(conn, "response_revisions", calls)}
+    pools = sorted({c.fence.pool_id for c in changes if c.fence is not None})
+    present.epochs = {r["pool_id"]: r["epoch"] for r in await _fetch(conn, "lease_fence", pools)}
+    await _lock_dial(conn, changes, present)
+    return present
+
+
+async def _lock_dial(conn: Connection, changes: Sequence[Change], present: Present) -> None:
+    dialed = [c.attempt for c in changes if c.dial and c.attempt is not None]
+    if not dialed:
+        return
+    digests = sorted({a.number_digest for a in dialed})
+    present.numbers = {r["digest"] for r in await conn.fetch(SQL["number_list_suppressed"], digests)}
+    present.stops = {(r["scope"], r["target"]) for r in await conn.fetch(SQL["stop_list"])}
+    campaigns = sorted({a.campaign_id for a in dialed})
+    present.campaigns = {r["id"]: r["state"] for r in await conn.fetch(SQL["campaign_states"], campaigns)}
+
+
+async def _fetch(conn: Connection, name: str, ids: list[UUID]) -> Iterable[Any]:
+    return await conn.fetch(SQL[name], ids) if ids else ()
+
+
+def _ids(changes: Sequence[Change], noun: str) -> list[UUID]:
+    return sorted({getattr(change, noun).id for change in changes if getattr(change, noun) is not None})
+
+
+def _contacts(change: Change) -> Iterable[UUID]:
+    if change.attempt is not None:
+        yield change.attempt.contact_id
+    if change.lead is not None:
+        yield change.lead.contact_id
+    if change.response is not None:
+        yield change.response.contact_id
+    if change.suppressed is not None:
+        yield change.suppressed.contact_id
+
+
+def misfit(change: Change, present: Present) -> str | None:
+    """Return why the change does not fit what is stored, or None."""
+    fence = change.fence
+    if fence is not None and present.epochs.get(fence.pool_id) != fence.epoch:
+        return "fenced"
+    for wanted, stored in (
+        (change.attempt, present.attempts),
+        (change.operator, present.operators),
+        (change.lead, present.leads),
+    ):
+        if wanted is not None and (wanted.id not in stored or stored[wanted.id].version != wanted.version - 1):
+            return "version"
+    response = change.response
+    if response is not None and present.revisions.get(response.attempt_id, 0) != response.revision - 1:
+        return "version"
+    return _dial_misfit(change.attempt, present) if change.dial and change.attempt is not None else None
+
+
+def _dial_misfit(attempt: Attempt, present: Present) -> str | None:
+    if attempt.contact_id in present.suppressed or attempt.number_digest in present.numbers:
+        return "suppressed"
+    if present.stops & {("all", ""), ("campaign", str(attempt.campaign_id)), ("trunk", attempt.trunk)}:
+        return "stopped"
+    return None if present.campaigns.get(attempt.campaign_id) == "running" else "not running"
+
+
+def take(change: Change, present: Present) -> None:
+    """Let later changes of the batch see this one."""
+    if change.attempt is not None:
+        present.attempts[change.attempt.id] = change.attempt
+    if change.operator is not None:
+        present.operators[change.operator.id] = change.operator
+    if change.lead is not None:
+        present.leads[change.lead.id] = change.lead
+    if change.response is not None:
+        present.revisions[change.response.attempt_id] = change.response.revision
+    if change.suppressed is not None:
+        present.suppressed.add(change.suppressed.contact_id)
+        present.numbers.update(change.suppressed.number_digests)
+
+
+def _conflict(change: Change, reason: str, present: Present) -> Conflict:
+    return Conflict(
+        reason,
+        attempt=present.attempts.get(change.attempt.id) if change.attempt is not None else None,
+        operator=present.operators.get(change.operator.id) if change.operator is not None else None,
+        lead=present.leads.get(change.lead.id) if change.lead is not None else None,
+    )
+
+
+async def _write(conn: Connection, changes: Sequence[Change], *, now: datetime, new_id: NewId) -> None:
+    # The last state of each row is written once: a row may change several times in one batch.
+    attempts = {c.attempt.id: c.attempt for c in changes if c.attempt is not None}
+    operators = {c.operator.id: c.operator for c in changes if c.operator is not None}
+    leads = {c.lead.id: c.lead for c in changes if c.lead is not None}
+    responses = {c.response.attempt_id: c.response for c in changes if c.response is not None}
+    if attempts:
+        await conn.execute(SQL["attempt_update"], *rows.attempt_columns(list(attempts.values())))
+    if operators:
+        await conn.execute(SQL["operator_update"], *rows.operator_columns(list(operators.values())))
+    if leads:
+        await conn.execute(SQL["lead_update"], *rows.lead_columns(list(leads.values())))
+    if responses:
+        await conn.execute(SQL["response_save"], *rows.response_columns(list(responses.values())))
+    await _suppress(conn, changes)
+    facts = [fact for change in changes for fact in change.facts]
+    await outbox.append(conn, "dialer", facts, now=now, new_id=new_id)
+
+
+async def _suppress(conn: Connection, changes: Sequence[Change]) -> None:
+    said_no = {c.suppressed.contact_id: c.suppressed for c in changes if c.suppressed is not None}
+    if not said_no:
+        return
+    people = [said_no[contact] for contact in sorted(said_no)]
+    await conn.execute(
+        SQL["person_suppress"], [p.contact_id for p in people], [p.at for p in people], [p.source for p in people]
+    )
+    numbers = {digest: p for p in people for digest in p.number_digests}
+    digests = sorted(numbers)
+    await conn.execute(
+        SQL["number_suppress"], digests, [numbers[d].at for d in digests], [numbers[d].source for d in digests]
+    )

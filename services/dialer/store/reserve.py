@@ -1,0 +1,184 @@
+"""Reserving attempts: every counter and limit is checked under lock, in the transaction that inserts them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from services.dialer.domain.attempts import Attempt
+from services.dialer.domain.leads import Lead
+from services.dialer.ports import Refusal, Reservation
+from services.dialer.store import rows
+from services.runtime.postgres import Connection
+from services.runtime.sql import load_sql
+
+SQL = load_sql("services.dialer")
+
+SLOT_AHEAD = timedelta(seconds=1)
+"""A reservation whose dial slot is further away than this is refused: its moment comes again."""
+
+
+@dataclass(slots=True)
+class TrunkUse:
+    """A trunk's limits and what this batch uses of them."""
+
+    id: str
+    interval: timedelta
+    channels: int
+    countries: frozenset[str]
+    cost: int
+    cap: int | None
+    live: int
+    next_slot_at: datetime
+    spent: int
+    today: date
+
+    def take(self, country: str | None, now: datetime) -> datetime | Refusal:
+        """Use a channel, a slot and the money of one attempt; return the instant at which it may dial."""
+        if country is not None and country not in self.countries:
+            return Refusal("country", until=now + timedelta(days=1))
+        if self.live >= self.channels:
+            return Refusal("trunk busy")
+        if self.cap is not None and self.spent + self.cost > self.cap:
+            return Refusal("spend cap")
+        slot = max(now, self.next_slot_at)
+        if slot - now > SLOT_AHEAD:
+            return Refusal("trunk busy")
+        self.live += 1
+        self.spent += self.cost
+        # Slots one interval apart keep any sliding second under the limit, whoever reserves.
+        self.next_slot_at = slot + self.interval
+        return slot
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What the reservations are judged on, locked."""
+
+    epochs: dict[UUID, int]
+    suppressed: frozenset[UUID]
+    numbers: frozenset[str]
+    leads: dict[UUID, Lead]
+    trunks: dict[str, TrunkUse]
+    stops: frozenset[tuple[str, str]]
+    campaigns: dict[UUID, str]
+    capped: dict[int, Refusal]
+
+
+async def reserve_attempts(
+    conn: Connection, reservations: Sequence[Reservation], now: datetime
+) -> list[Attempt | Refusal]:
+    """Insert the attempts that every limit allows, in the caller's transaction; answers in order."""
+    ground = await _lock(conn, reservations, now)
+    return await _insert(conn, reservations, judge_reservations(reservations, ground, now), ground)
+
+
+def judge_reservations(reservations: Sequence[Reservation], ground: Ground, now: datetime) -> list[Attempt | Refusal]:
+    """Return what becomes of each reservation, in order, and let *ground* follow; pure, shared by every store."""
+    answers: list[Attempt | Refusal] = []
+    people: set[UUID] = set()
+    numbers: set[str] = set()
+    for index, reservation in enumerate(reservations):
+        attempt = reservation.attempt
+        if attempt.contact_id in people or attempt.number_digest in numbers:
+            answers.append(Refusal("live call"))
+            continue
+        answer = judge(index, reservation, ground, now)
+        if isinstance(answer, Attempt):
+            people.add(attempt.contact_id)
+            numbers.add(attempt.number_digest)
+        answers.append(answer)
+    return answers
+
+
+async def _lock(conn: Connection, reservations: Sequence[Reservation], now: datetime) -> Ground:
+    attempts = [r.attempt for r in reservations]
+    people = await conn.fetch(SQL["person_lock"], sorted({a.contact_id for a in attempts}))
+    leads = await conn.fetch(SQL["lead_lock"], sorted({r.lead.id for r in reservations}))
+    epochs = await conn.fetch(SQL["lease_fence"], sorted({r.fence.pool_id for r in reservations}))
+    numbers = await conn.fetch(SQL["number_list_suppressed"], sorted({a.number_digest for a in attempts}))
+    stops = await conn.fetch(SQL["stop_list"])
+    campaigns = await conn.fetch(SQL["campaign_states"], sorted({a.campaign_id for a in attempts}))
+    capped = await _capped(conn, reservations, now)
+    # The trunk comes last: it is shared by all pools, so its lock is held for the shortest time.
+    trunks = await conn.fetch(SQL["trunk_lock"], sorted({a.trunk for a in attempts}))
+    return Ground(
+        epochs={r["pool_id"]: r["epoch"] for r in epochs},
+        suppressed=frozenset(r["contact_id"] for r in people if r["suppressed"]),
+        numbers=frozenset(r["digest"] for r in numbers),
+        leads={r["id"]: rows.lead_from(r) for r in leads},
+        trunks={r["id"]: _trunk_from(r) for r in trunks},
+        stops=frozenset((r["scope"], r["target"]) for r in stops),
+        campaigns={r["id"]: r["state"] for r in campaigns},
+        capped=capped,
+    )
+
+
+async def _capped(conn: Connection, reservations: Sequence[Reservation], now: datetime) -> dict[int, Refusal]:
+    """Return the reservations whose person has used up a rolling cap, with when the oldest attempt leaves its span."""
+    asked = [(i, r.attempt.contact_id, cap) for i, r in enumerate(reservations) for cap in r.caps]
+    if not asked:
+        return {}
+    spans = [now - timedelta(seconds=cap[1]) for _, _, cap in asked]
+    counts = await conn.fetch(SQL["attempt_count_rung"], list(range(len(asked))), [a[1] for a in asked], spans)
+    refused: dict[int, Refusal] = {}
+    for row in counts:
+        index, _, (maximum, window_s) = asked[row["ordinal"]]
+        if row["rung"] >= maximum:
+            refused[index] = Refusal("cap", until=row["oldest_at"] + timedelta(seconds=window_s))
+    return refused
+
+
+def _trunk_from(row: Any) -> TrunkUse:
+    fresh_day = row["spend_on"] != row["today"]
+    return TrunkUse(
+        id=row["id"],
+        interval=timedelta(seconds=1 / float(row["calls_per_second"])),
+        channels=row["channels"],
+        countries=frozenset(row["countries"]),
+        cost=row["cost_per_attempt_micros"],
+        cap=row["spend_cap_micros"],
+        live=row["live"],
+        next_slot_at=row["next_slot_at"],
+        spent=0 if fresh_day else row["spent_micros"],
+        today=row["today"],
+    )
+
+
+def judge(index: int, reservation: Reservation, ground: Ground, now: datetime) -> Attempt | Refusal:
+    """Return the attempt with its dial slot, or why it is not made."""
+    attempt, lead = reservation.attempt, reservation.lead
+    stored = ground.leads.get(lead.id)
+    if ground.epochs.get(reservation.fence.pool_id) != reservation.fence.epoch:
+        return Refusal("fenced")
+    if stored is None or stored.version != lead.version - 1:
+        return Refusal("version")
+    if attempt.contact_id in ground.suppressed or attempt.number_digest in ground.numbers:
+        return Refusal("suppressed")
+    if ground.stops & {("all", ""), ("campaign", str(attempt.campaign_id)), ("trunk", attempt.trunk)}:
+        return Refusal("stopped")
+    if ground.campaigns.get(attempt.campaign_id) != "running":
+        return Refusal("stopped")
+    if index in ground.capped:
+        return ground.capped[index]
+    trunk = ground.trunks.get(attempt.trunk)
+    if trunk is None:
+        return Refusal("trunk busy")
+    slot = trunk.take(lead.phone.country, now)
+    return slot if isinstance(slot, Refusal) else replace(attempt, dial_slot_at=slot)
+
+
+async def _insert(
+    conn: Connection, reservations: Sequence[Reservation], answers: list[Attempt | Refusal], ground: Ground
+) -> list[Attempt | Refusal]:
+    wanted = [a for a in answers if isinstance(a, Attempt)]
+    if not wanted:
+        return answers
+    inserted = {r["id"] for r in await conn.fetch(SQL["attempt_insert"], *rows.attempt_insert_columns(wanted))}
+    taken = [r.lead for r, a in zip(reservations, answers, strict=True) if isinstance(a, Attempt) and a.id in inserted]
+    await conn.execute(SQL["lead_update"], *rows.lead_columns(taken))
+    for trunk in ground.trunks.values():
+        await conn.execute(SQL["trunk_spend"], trunk.id, trunk.next_slot_at, trunk.spent, trunk.today)
+    # A live call to the same number or person, of another campaign, kept these out.
+    return [a if isinstance(a, Refusal) or a.id in inserted else Refusal("live call") for a in answers]

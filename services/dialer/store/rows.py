@@ -1,0 +1,180 @@
+"""Between rows and the dialer's values; nowhere else."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+
+import asyncpg
+import orjson
+
+from services.dialer.domain.attempts import Attempt, AttemptState, Outcome
+from services.dialer.domain.campaigns import Campaign, CampaignState, Plan
+from services.dialer.domain.leads import Lead, LeadState, Person, Phone, Stream
+from services.dialer.domain.operators import Operator, OperatorState
+from services.dialer.domain.responses import Response
+
+Row = Mapping[str, Any] | asyncpg.Record
+
+
+def to_json(value: object) -> str:
+    """Return *value* as the text of a `jsonb` parameter."""
+    return orjson.dumps(value, default=str).decode()
+
+
+def attempt_from(row: Row) -> Attempt:
+    """Return the attempt of a row."""
+    fields = {name: row[name] for name in Attempt.__dataclass_fields__}
+    outcome = fields["outcome"]
+    fields["state"] = AttemptState(fields["state"])
+    fields["outcome"] = Outcome(outcome) if outcome is not None else None
+    return Attempt(**fields)
+
+
+def attempt_columns(attempts: Sequence[Attempt]) -> tuple[list[Any], ...]:
+    """Return the columns of `attempt_update`."""
+    return (
+        [a.id for a in attempts],
+        [a.state.value for a in attempts],
+        [a.version for a in attempts],
+        [a.operator_id for a in attempts],
+        [a.outcome.value if a.outcome is not None else None for a in attempts],
+        [a.cause for a in attempts],
+        [a.machine for a in attempts],
+        [a.abandoned for a in attempts],
+        [a.held for a in attempts],
+        [a.hangup_requested for a in attempts],
+        [a.dialed_at for a in attempts],
+        [a.ringing_at for a in attempts],
+        [a.answered_at for a in attempts],
+        [a.connected_at for a in attempts],
+        [a.ended_at for a in attempts],
+    )
+
+
+def attempt_insert_columns(attempts: Sequence[Attempt]) -> tuple[list[Any], ...]:
+    """Return the columns of `attempt_insert`."""
+    return (
+        [a.id for a in attempts],
+        [a.lead_id for a in attempts],
+        [a.campaign_id for a in attempts],
+        [a.pool_id for a in attempts],
+        [a.contact_id for a in attempts],
+        [a.phone for a in attempts],
+        [a.number_digest for a in attempts],
+        [a.n for a in attempts],
+        [a.mode for a in attempts],
+        [a.trunk for a in attempts],
+        [a.caller_id for a in attempts],
+        [a.epoch for a in attempts],
+        [to_json(a.decision) for a in attempts],
+        [a.ring_timeout_s for a in attempts],
+        [a.reserved_at for a in attempts],
+        [a.dial_slot_at for a in attempts],
+        [a.wanted_operator for a in attempts],
+    )
+
+
+def operator_from(row: Row) -> Operator:
+    """Return the operator of a row."""
+    fields = {name: row[name] for name in Operator.__dataclass_fields__}
+    fields["state"] = OperatorState(fields["state"])
+    fields["next_state"] = OperatorState(fields["next_state"]) if fields["next_state"] is not None else None
+    fields["skills"] = frozenset(fields["skills"])
+    return Operator(**fields)
+
+
+def operator_columns(operators: Sequence[Operator]) -> tuple[list[Any], ...]:
+    """Return the columns of `operator_update`."""
+    return (
+        [o.id for o in operators],
+        [o.state.value for o in operators],
+        [o.reason for o in operators],
+        [o.since for o in operators],
+        [o.version for o in operators],
+        [o.attempt_id for o in operators],
+        [o.offer_lead_id for o in operators],
+        [o.next_state.value if o.next_state is not None else None for o in operators],
+        [o.next_reason for o in operators],
+        [o.ready_in_at for o in operators],
+        [o.instance_id for o in operators],
+        [o.disconnected_at for o in operators],
+    )
+
+
+def lead_from(row: Row) -> Lead:
+    """Return the lead of a row."""
+    fields = {name: row[name] for name in Lead.__dataclass_fields__}
+    fields["state"] = LeadState(fields["state"])
+    fields["stream"] = Stream(fields["stream"])
+    fields["phones"] = tuple(Phone(**phone) for phone in fields["phones"])
+    fields["person"] = person_from(fields["person"])
+    return Lead(**fields)
+
+
+def person_from(stored: Mapping[str, Any]) -> Person:
+    """Return the person kept with a lead."""
+    fields = dict(stored)
+    for name in ("address_verified_on", "relationship_since"):
+        if fields.get(name) is not None:
+            fields[name] = date.fromisoformat(fields[name])
+    return Person(**fields)
+
+
+def person_to_json(person: Person) -> str:
+    """Return what is kept of a person with a lead."""
+    return to_json({name: value for name, value in asdict(person).items() if value not in (None, "", {})})
+
+
+def phones_to_json(phones: Sequence[Phone]) -> str:
+    """Return a lead's numbers as kept."""
+    return to_json([asdict(phone) for phone in phones])
+
+
+def lead_columns(leads: Sequence[Lead]) -> tuple[list[Any], ...]:
+    """Return the columns of `lead_update`."""
+    return (
+        [lead.id for lead in leads],
+        [lead.state.value for lead in leads],
+        [lead.result for lead in leads],
+        [int(lead.stream) for lead in leads],
+        [lead.next_at for lead in leads],
+        [lead.held_by for lead in leads],
+        [lead.step for lead in leads],
+        [lead.phone_index for lead in leads],
+        [lead.attempts for lead in leads],
+        [to_json(dict(lead.tries)) for lead in leads],
+        [lead.callback_operator for lead in leads],
+        [lead.version for lead in leads],
+    )
+
+
+def campaign_from(row: Row) -> Campaign:
+    """Return the campaign of a row."""
+    fields = {name: row[name] for name in Campaign.__dataclass_fields__}
+    fields["state"] = CampaignState(fields["state"])
+    fields["plan"] = Plan.model_validate(fields["plan"])
+    return Campaign(**fields)
+
+
+def response_from(row: Row) -> Response:
+    """Return the response of a row."""
+    return Response(**{name: row[name] for name in Response.__dataclass_fields__})
+
+
+def response_columns(responses: Sequence[Response]) -> tuple[list[Any], ...]:
+    """Return the columns of `response_save`."""
+    return (
+        [r.attempt_id for r in responses],
+        [r.revision for r in responses],
+        [r.campaign_id for r in responses],
+        [r.contact_id for r in responses],
+        [r.operator_id for r in responses],
+        [r.script_id for r in responses],
+        [r.script_version for r in responses],
+        [r.language for r in responses],
+        [to_json(dict(r.answers)) for r in responses],
+        [r.disposition for r in responses],
+        [r.note for r in responses],
+        [r.at for r in responses],
+    )

@@ -1,0 +1,1 @@
+"""What the dialer can do: load, decide, save, announce."""

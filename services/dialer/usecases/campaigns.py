@@ -1,0 +1,134 @@
+"""Campaigns: made as drafts, changed under a version, launched only when nothing is missing."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from services.dialer.domain.campaigns import (
+    Campaign,
+    CampaignState,
+    Command,
+    Hours,
+    Plan,
+    missing_for_launch,
+    next_state,
+)
+from services.dialer.ports import Edit, MarketingStore
+from services.events.dialer import CampaignChanged
+from services.runtime.errors import ConflictError, FieldProblem, RejectedError
+
+_CHANGES = {"launch": "launched", "pause": "paused", "resume": "resumed", "stop": "stopped", "finish": "finished"}
+
+LAW_OPENS, LAW_CLOSES = 8, 21
+"""No pack anywhere allows calls outside these local hours; hours wholly outside can never be legal."""
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignEdit:
+    """What may be changed of a campaign; None leaves a field as it is."""
+
+    name: str | None = None
+    pool_id: UUID | None = None
+    script_id: UUID | None = None
+    script_version: int | None = None
+    audience_id: UUID | None = None
+    plan: Plan | None = None
+
+
+def announced(campaign: Campaign, change: str, now: datetime, by: UUID | None) -> CampaignChanged:
+    """Return the fact of a change; *campaign* already has its next version."""
+    return CampaignChanged.model_validate(
+        {
+            "campaign_id": campaign.id,
+            "sequence": campaign.version,
+            "name": campaign.name,
+            "state": campaign.state.value,
+            "change": change,
+            "audience_id": campaign.audience_id,
+            "purpose": campaign.plan.purpose,
+            "at": now,
+            "by": by,
+        }
+    )
+
+
+async def create(store: MarketingStore, campaign: Campaign, by: UUID | None) -> Campaign:
+    """Keep a new draft."""
+    await store.insert_campaign(campaign, by, (announced(campaign, "created", campaign.created_at, by),))
+    return campaign
+
+
+async def edit(
+    store: MarketingStore, campaign_id: UUID, version: int, wish: CampaignEdit, now: datetime, by: UUID | None
+) -> Campaign:
+    """Change a campaign, running or not; one that ended stays as it is."""
+
+    async def change(before: Campaign) -> Edit:
+        if before.state in (CampaignState.FINISHED, CampaignState.STOPPED):
+            raise ConflictError(f"The campaign is {before.state.value}; make a new one instead.")
+        script_id = wish.script_id or before.script_id
+        script_version = wish.script_version or (None if wish.script_id else before.script_version)
+        if script_id is not None and script_version is None:
+            script_version = (await store.load_script_version(script_id, None)).version
+        after = replace(
+            before,
+            name=wish.name or before.name,
+            pool_id=wish.pool_id or before.pool_id,
+            script_id=script_id,
+            script_version=script_version,
+            audience_id=wish.audience_id or before.audience_id,
+            plan=wish.plan or before.plan,
+            version=before.version + 1,
+        )
+        return Edit("edited", after, (announced(after, "edited", now, by),))
+
+    return await store.edit_campaign(campaign_id, version, change, now, by)
+
+
+async def command(
+    store: MarketingStore, campaign_id: UUID, version: int | None, order: Command, now: datetime, by: UUID | None
+) -> Campaign:
+    """Launch, pause, resume, stop or finish; a launch names everything that is missing at once."""
+    return await store.edit_campaign(campaign_id, version, _ordered(store, order, now, by), now, by)
+
+
+def _ordered(
+    store: MarketingStore, order: Command, now: datetime, by: UUID | None
+) -> Callable[[Campaign], Awaitable[Edit]]:
+    async def change(before: Campaign) -> Edit:
+        state = next_state(before.state, order)
+        if state is None:
+            raise ConflictError(f"A campaign that is {before.state.value} cannot be told to {order}.")
+        if order == "launch":
+            await check_launch(store, before)
+        ended = state in (CampaignState.FINISHED, CampaignState.STOPPED)
+        after = replace(
+            before,
+            state=state,
+            version=before.version + 1,
+            launched_at=before.launched_at or (now if order == "launch" else None),
+            ended_at=now if ended else None,
+        )
+        return Edit(_CHANGES[order], after, (announced(after, _CHANGES[order], now, by),))
+
+    return change
+
+
+async def check_launch(store: MarketingStore, campaign: Campaign) -> None:
+    """Raise `RejectedError` naming everything the campaign lacks."""
+    trunks = {trunk["id"] for trunk in await store.list_trunks()}
+    missing = missing_for_launch(
+        campaign,
+        trunk_known=campaign.plan.trunk in trunks,
+        legal_hours_left=any(_may_be_legal(hours) for hours in campaign.plan.hours),
+    )
+    if missing:
+        problems = tuple(FieldProblem(one.field, one.problem) for one in missing)
+        raise RejectedError("The campaign cannot be launched yet.", fields=problems)
+
+
+def _may_be_legal(hours: Hours) -> bool:
+    opens = max(timedelta(hours=LAW_OPENS), timedelta(hours=hours.start.hour, minutes=hours.start.minute))
+    closes = min(timedelta(hours=LAW_CLOSES), timedelta(hours=hours.end.hour, minutes=hours.end.minute))
+    return bool(hours.days) and closes - opens > timedelta(minutes=1)

@@ -1,0 +1,169 @@
+"""What an operator does: each command carries the state version it was made on and answers with the committed new
+state.
+
+A command for an older version is refused with the present state, so that nothing is done twice and nothing on a stale
+screen is done at all. The pool's owner is poked afterwards; the poke may be lost, the commit may not.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.dialer.domain import attempts as attempt_rules
+from services.dialer.domain import operators as operator_rules
+from services.dialer.domain import responses as response_rules
+from services.dialer.domain.attempts import Attempt
+from services.dialer.domain.operators import Operator
+from services.dialer.ports import Change, Conflict, DeskStore
+from services.dialer.usecases import announcements, views
+from services.dialer.usecases.offers import lead_given_back
+from services.dialer.usecases.wrapup import Closing, checked_answer, close_call, open_response
+from services.runtime.clock import Clock
+from services.runtime.errors import ConflictError
+
+Poke = Callable[[Operator | None, Attempt | None], Awaitable[None]]
+"""Tells the owner of the pool what was committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What every command needs."""
+
+    store: DeskStore
+    clock: Clock
+    poke: Poke
+
+
+async def show(desk: Desk, operator_id: UUID) -> dict[str, Any]:
+    """Return an operator's present state with their call."""
+    operator = await desk.store.load_operator(operator_id)
+    return await _body(desk, operator)
+
+
+async def command(desk: Desk, operator_id: UUID, version: int | None, signal: operator_rules.Signal) -> dict[str, Any]:
+    """Apply one of the operator's own wishes: ready, pause, offline, ready-in, accept or skip an offer."""
+    operator = await desk.store.load_operator(operator_id)
+    _same_version(operator, version, await _body(desk, operator))
+    now = desk.clock.now()
+    after = operator_rules.decide(operator, signal, now)
+    if after is None:
+        raise ConflictError(_forbidden(operator, signal), present=await _body(desk, operator))
+    if after is not operator:
+        given_back = await lead_given_back(desk.store, operator, after, now)
+        facts = announcements.of_operator(operator, after)
+        await _commit(desk, Change(operator=after, lead=given_back, facts=facts), operator)
+        await desk.poke(after, None)
+    return await _body(desk, after)
+
+
+async def hang_up(desk: Desk, operator_id: UUID, call_id: UUID, version: int) -> dict[str, Any]:
+    """End the call and begin its wrap-up."""
+    operator, attempt = await _call(desk, operator_id, call_id, version)
+    now = desk.clock.now()
+    wrapping = operator_rules.decide(operator, operator_rules.CallOver(call_id), now) or operator
+    ending = attempt_rules.decide(attempt, attempt_rules.HangupRequested(), now)
+    change = Change(
+        operator=wrapping if wrapping is not operator else None,
+        attempt=ending if ending is not attempt else None,
+        facts=announcements.of_operator(operator, wrapping),
+    )
+    await _commit(desk, change, operator)
+    await desk.poke(wrapping, ending)
+    return await _body(desk, wrapping)
+
+
+async def hold(desk: Desk, operator_id: UUID, call_id: UUID, version: int, *, held: bool) -> dict[str, Any]:
+    """Put the customer on hold, or take them back."""
+    operator, attempt = await _call(desk, operator_id, call_id, version)
+    after = attempt_rules.decide(attempt, attempt_rules.HoldChanged(held), desk.clock.now())
+    if after is not attempt:
+        await _commit(desk, Change(attempt=after), operator)
+        await desk.poke(None, after)
+    return await _body(desk, operator)
+
+
+async def record_answer(desk: Desk, operator_id: UUID, call_id: UUID, question_id: str, value: Any) -> dict[str, Any]:
+    """Keep one answer; the last one to a question holds, and an answer needs no state version."""
+    for _ in range(_TRIES):
+        operator, attempt = await _call(desk, operator_id, call_id, None)
+        now = desk.clock.now()
+        response, script = await open_response(desk.store, attempt, operator, now)
+        after = response_rules.with_answer(response, *checked_answer(script, question_id, value), now)
+        answer = (await desk.store.commit([Change(response=after)]))[0]
+        if not isinstance(answer, Conflict):
+            return {"call_id": str(call_id), "answers": dict(after.answers)}
+    raise ConflictError("Answers are being recorded by several screens at once; try again.")
+
+
+async def close(desk: Desk, operator_id: UUID, call_id: UUID, version: int, closing: Closing) -> dict[str, Any]:
+    """Give the call its disposition; a refusal suppresses person and numbers in the same transaction."""
+    operator, attempt = await _call(desk, operator_id, call_id, version)
+    change = await close_call(desk.store, operator, attempt, closing, desk.clock.now())
+    await _commit(desk, change, operator)
+    await desk.poke(change.operator, None)
+    return await _body(desk, change.operator or operator)
+
+
+async def connection(desk: Desk, operator_id: UUID, instance_id: UUID | None) -> None:
+    """Note that an operator's live line came to *instance_id*, or (None) went."""
+    for _ in range(_TRIES):
+        operator = await desk.store.load_operator(operator_id)
+        signal = operator_rules.Disconnected() if instance_id is None else operator_rules.Connected(instance_id)
+        after = operator_rules.decide(operator, signal, desk.clock.now())
+        if after is None or after is operator:
+            return
+        change = Change(operator=after, facts=announcements.of_operator(operator, after))
+        answer = (await desk.store.commit([change]))[0]
+        if not isinstance(answer, Conflict):
+            await desk.poke(after, None)
+            return
+
+
+_TRIES = 5
+
+
+async def _call(desk: Desk, operator_id: UUID, call_id: UUID, version: int | None) -> tuple[Operator, Attempt]:
+    operator = await desk.store.load_operator(operator_id)
+    body = await _body(desk, operator)
+    if operator.attempt_id != call_id:
+        raise ConflictError("You are not on this call.", present=body)
+    _same_version(operator, version, body)
+    return operator, await desk.store.load_attempt(call_id)
+
+
+def _same_version(operator: Operator, version: int | None, body: dict[str, Any]) -> None:
+    if version is not None and version != operator.version:
+        raise ConflictError("Your screen was behind: the state has changed since.", present=body)
+
+
+async def _commit(desk: Desk, change: Change, operator: Operator) -> None:
+    answer = (await desk.store.commit([change]))[0]
+    if isinstance(answer, Conflict):
+        present = await _body(desk, await desk.store.load_operator(operator.id))
+        raise ConflictError("The state has changed meanwhile; look again.", present=present)
+
+
+async def _body(desk: Desk, operator: Operator) -> dict[str, Any]:
+    attempt = await desk.store.load_attempt(operator.attempt_id) if operator.attempt_id is not None else None
+    lead = await desk.store.load_lead(attempt.lead_id) if attempt is not None else None
+    return views.operator_body(operator, attempt, lead)
+
+
+def _forbidden(operator: Operator, signal: operator_rules.Signal) -> str:
+    wish = {"ReadyIn": "say when you will be ready", "OfferAccepted": "accept an offer"}
+    what = wish.get(type(signal).__name__, "do this")
+    return f"You cannot {what} while {operator.state.value.replace('_', ' ')}."
+
+
+def pause_of(reason: str) -> operator_rules.Pause:
+    """Return the wish to pause for a known reason; raises `ConflictError` naming the known ones."""
+    if reason not in operator_rules.PAUSE_REASONS:
+        raise ConflictError(f"Unknown reason; expected one of {', '.join(operator_rules.PAUSE_REASONS)}.")
+    return operator_rules.Pause(reason)
+
+
+def ready_in(now: datetime, at: datetime) -> operator_rules.ReadyIn:
+    """Return the signal that the operator will be ready at an instant not before *now*."""
+    return operator_rules.ReadyIn(max(at, now))

@@ -1,0 +1,145 @@
+"""The gatekeeper on rule packs: states a lead's facts and lets the packs in force decide."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, get_args
+
+from services.dialer.domain import gate
+from services.dialer.domain.campaigns import WEEKDAYS, Campaign, Hours
+from services.dialer.domain.gate import facts as gate_facts
+from services.dialer.domain.leads import Lead, Person
+from services.dialer.domain.pacing import Mode
+from services.dialer.ports import GateHistory
+from services.dialer.usecases.gatekeeper import Verdict
+
+_MODES: Mapping[Mode, gate_facts.Mode] = {
+    Mode.PREVIEW: "preview",
+    Mode.PROGRESSIVE: "progressive",
+    Mode.RATIO: "predictive",
+    Mode.PREDICTIVE: "predictive",
+    Mode.AGENTLESS: "prerecorded",
+}
+_OUTCOMES: Mapping[str, gate_facts.Outcome] = {
+    "answered": "conversation",
+    "abandoned": "abandoned",
+    "no_answer": "no_answer",
+    "busy": "busy",
+    "machine": "machine",
+    "invalid": "invalid",
+}
+"""What the packs know; everything else (rejected, network, unknown, still live) is told as not known, the stricter."""
+
+_PURPOSES = frozenset(get_args(gate_facts.Purpose))
+_CHANNELS = frozenset(get_args(gate_facts.Channel))
+
+
+class PackGatekeeper:
+    """Fits `Gatekeeper`; *packs* answers with the packs in force at the moment of asking."""
+
+    def __init__(self, packs: Callable[[], gate.Packs]) -> None:
+        """Ask *packs* anew for each lead, so that a new version is in force at once."""
+        self._packs = packs
+
+    def judge(
+        self, campaign: Campaign, lead: Lead, history: GateHistory, now: datetime, *, channel: str = "voice"
+    ) -> Verdict:
+        """Return whether the lead may be called, or written to, at *now*."""
+        return self._verdict(facts_of(campaign, lead, history, channel), now)
+
+    def judge_again(self, verdict: Verdict, now: datetime) -> Verdict:
+        """Return what the same facts say at *now*, the instant of dialing."""
+        if not isinstance(verdict.facts, gate.Facts):
+            raise TypeError("this verdict was made by another gatekeeper")
+        answer = gate.check(verdict.facts, self._packs(), now)
+        return Verdict(answer.decision == "allow", answer.until, answer.held_by, verdict.min_ring_s, verdict.stored)
+
+    def _verdict(self, facts: gate.Facts, now: datetime) -> Verdict:
+        packs = self._packs()
+        short = gate.check(facts, packs, now)
+        if short.decision != "allow":
+            return Verdict(allowed=False, until=short.until, held_by=short.held_by, facts=facts)
+        decision = gate.decide(facts, packs, now)
+        stored = {"decision": decision.to_json(), "facts": stored_facts(facts), "at": now.isoformat()}
+        return Verdict(True, min_ring_s=decision.min_ring_s, stored=stored, facts=facts)
+
+
+def stored_facts(facts: gate.Facts) -> dict[str, Any]:
+    """Return the facts as kept with the attempt, without what is empty."""
+    return {name: value for name, value in asdict(facts).items() if value not in (None, (), {})}
+
+
+def facts_of(campaign: Campaign, lead: Lead, history: GateHistory, channel: str) -> gate.Facts:
+    """Return what the gate is told about one lead."""
+    plan, person = campaign.plan, lead.person
+    return gate.Facts(
+        number=lead.phone.e164,
+        line_type=lead.phone.kind,
+        address=_address(person),
+        purpose=plan.purpose,
+        mode=_MODES[plan.mode],
+        channel="sms" if channel == "sms" else "email" if channel == "email" else "voice",
+        subject=plan.subject or None,
+        suppressed=history.suppressed,
+        consents=tuple(_consent(row) for row in history.consents),
+        relationship=_relationship(person),
+        scrubs={"internal": gate.Scrub(listed=history.suppressed)},
+        attempts=tuple(_attempt(row, campaign) for row in history.attempts),
+        refused_at=history.refused_at,
+        campaign=gate.CampaignCounts(started_at=campaign.launched_at),
+        hours=hours_of(plan.hours),
+    )
+
+
+def hours_of(hours: tuple[Hours, ...]) -> gate.Hours:
+    """Return a campaign's hours as the gate has them: spans of minutes per weekday, Monday first."""
+    return tuple(
+        tuple(
+            sorted(
+                (one.start.hour * 60 + one.start.minute, one.end.hour * 60 + one.end.minute)
+                for one in hours
+                if day in one.days
+            )
+        )
+        for day in WEEKDAYS
+    )
+
+
+def _address(person: Person) -> gate.Address | None:
+    if person.country is None:
+        return None
+    return gate.Address(person.country, person.region, person.postal_code, person.address_verified_on)
+
+
+def _relationship(person: Person) -> gate.Relationship:
+    match person.relationship:
+        case "customer" | "former_customer" | "enquiry":
+            return gate.Relationship(person.relationship, person.relationship_since)
+        case _:
+            return gate.Relationship()
+
+
+def _consent(row: Mapping[str, Any]) -> gate.Consent:
+    return gate.Consent(
+        kind=row["kind"],
+        purpose=row["purpose"] if row["purpose"] in _PURPOSES else None,
+        channel=row["channel"] if row["channel"] in _CHANNELS else None,
+        given_at=row["given_at"],
+        withdrawn_at=row["withdrawn_at"],
+        outside_hours=row["outside_hours"],
+    )
+
+
+def _attempt(row: Mapping[str, Any], campaign: Campaign) -> gate.PastAttempt:
+    outcome = row["outcome"]
+    if outcome == "unknown" and row["connected_at"] is not None:
+        outcome = "answered"
+    return gate.PastAttempt(
+        at=row["at"],
+        number=row["phone"] or None,
+        subject=row["subject"] or None,
+        campaign="this" if row["campaign_id"] == campaign.id else str(row["campaign_id"]),
+        channel="voice",
+        mode=_MODES.get(row["mode"]),
+        outcome=_OUTCOMES.get(outcome),
+    )

@@ -1,0 +1,186 @@
+"""Closing a call: the operator's disposition, or the wrap-up limit when none came."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.dialer.domain import leads as lead_rules
+from services.dialer.domain import operators as operator_rules
+from services.dialer.domain import responses as response_rules
+from services.dialer.domain import scripts as script_rules
+from services.dialer.domain.attempts import Attempt, Outcome
+from services.dialer.domain.campaigns import Campaign
+from services.dialer.domain.leads import Lead
+from services.dialer.domain.operators import Operator
+from services.dialer.domain.responses import Response
+from services.dialer.domain.scripts import Disposition, Script
+from services.dialer.ports import CallStore, Change, Fence, PersonSuppressed
+from services.dialer.usecases import announcements
+from services.events import dialer as facts
+from services.events.envelope import Event
+from services.runtime.errors import ConflictError, FieldProblem, RejectedError
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What an operator says about a call: the disposition, and when to call back if that is what it means."""
+
+    disposition: str
+    note: str = ""
+    answers: dict[str, Any] | None = None
+    call_back_at: datetime | None = None
+    call_back_own: bool = False
+
+
+async def close_call(store: CallStore, operator: Operator, attempt: Attempt, closing: Closing, now: datetime) -> Change:
+    """Return the change that closes a call as its operator says; raises what is wrong with the closing."""
+    campaign = await store.load_campaign(attempt.campaign_id)
+    script = await _script_of(store, campaign)
+    disposition = script.disposition(closing.disposition)
+    if disposition is None:
+        known = ", ".join(d.id for d in script.dispositions)
+        raise RejectedError(
+            "The disposition is unknown.", fields=(FieldProblem("disposition", f"expected one of {known}"),)
+        )
+    after = operator_rules.decide(operator, operator_rules.Dispositioned(attempt.id), now)
+    if after is None:
+        raise ConflictError("This call is not in wrap-up; end it first.")
+    response = await _response(store, campaign, attempt, operator, now)
+    answers = dict(checked_answer(script, question_id, value) for question_id, value in (closing.answers or {}).items())
+    response = response_rules.closed(response, disposition.id, closing.note, now, answers)
+    lead = _lead_after(await store.load_lead(attempt.lead_id), disposition, closing, campaign, operator, now)
+    news = (*announcements.of_operator(operator, after), recorded(response, script), *announcements.of_lead(lead, now))
+    suppressed = None
+    if disposition.effect == "refused":
+        suppressed, refused = _refusal(attempt, lead, operator.id, now)
+        news += (refused,)
+    return Change(operator=after, lead=lead, response=response, suppressed=suppressed, facts=news)
+
+
+async def close_unfinished(
+    store: CallStore, operator: Operator, attempt_id: UUID, now: datetime, fence: Fence
+) -> Change:
+    """Return the change that ends a wrap-up whose time is over; what was recorded stays."""
+    attempt = await store.load_attempt(attempt_id)
+    campaign = await store.load_campaign(attempt.campaign_id)
+    script = await _script_of(store, campaign)
+    response = await _response(store, campaign, attempt, operator, now)
+    response = response_rules.closed(response, response_rules.UNFINISHED, response.note, now)
+    after = operator_rules.decide(operator, operator_rules.Dispositioned(attempt_id), now)
+    lead = await store.load_lead(attempt.lead_id)
+    done = lead_rules.finish(lead, "reached") if lead.state is lead_rules.LeadState.BUSY else None
+    news: tuple[Event, ...] = (recorded(response, script),)
+    news += announcements.of_operator(operator, after) if after is not None else ()
+    news += announcements.of_lead(done, now) if done is not None else ()
+    return Change(operator=after, lead=done, response=response, facts=news, fence=fence)
+
+
+def checked_answer(script: Script, question_id: str, value: Any) -> tuple[str, Any]:
+    """Return the pair when the answer fits its question; raises `RejectedError` naming the question."""
+    question = script.question(question_id)
+    if question is None:
+        problem = "is not a question of this script version"
+    else:
+        problem = script_rules.check_answer(question, value)
+    if problem is not None:
+        raise RejectedError("The answer does not fit.", fields=(FieldProblem(f"answers.{question_id}", problem),))
+    return question_id, value
+
+
+async def open_response(
+    store: CallStore, attempt: Attempt, operator: Operator, now: datetime
+) -> tuple[Response, Script]:
+    """Return the response that a call has so far, or a new one, with its script."""
+    campaign = await store.load_campaign(attempt.campaign_id)
+    return await _response(store, campaign, attempt, operator, now), await _script_of(store, campaign)
+
+
+async def _script_of(store: CallStore, campaign: Campaign) -> Script:
+    if campaign.script_id is None or campaign.script_version is None:
+        raise ConflictError("This campaign has no script.")
+    return await store.load_script(campaign.script_id, campaign.script_version)
+
+
+async def _response(
+    store: CallStore, campaign: Campaign, attempt: Attempt, operator: Operator, now: datetime
+) -> Response:
+    present = await store.load_response(attempt.id)
+    if present is not None:
+        return present
+    if campaign.script_id is None or campaign.script_version is None:
+        raise ConflictError("This campaign has no script.")
+    return Response(
+        attempt_id=attempt.id,
+        campaign_id=campaign.id,
+        contact_id=attempt.contact_id,
+        operator_id=operator.id,
+        script_id=campaign.script_id,
+        script_version=campaign.script_version,
+        language=campaign.plan.language,
+        at=now,
+    )
+
+
+def _lead_after(
+    lead: Lead, disposition: Disposition, closing: Closing, campaign: Campaign, operator: Operator, now: datetime
+) -> Lead:
+    match disposition.effect:
+        case "reached":
+            return lead_rules.finish(lead, "reached")
+        case "refused":
+            return lead_rules.finish(lead, "refused")
+        case "wrong_person":
+            return lead_rules.plan_after(lead, Outcome.INVALID, campaign.plan.cadence, now)
+        case "retry":
+            return lead_rules.plan_after(lead, Outcome.NO_ANSWER, campaign.plan.cadence, now)
+        case "call_back":
+            if closing.call_back_at is None or closing.call_back_at <= now:
+                problem = "expected an instant in the future, with its offset, such as 2026-11-24T15:00:00+01:00"
+                raise RejectedError("When should they be called back?", fields=(FieldProblem("call_back_at", problem),))
+            own = operator.id if closing.call_back_own else None
+            return lead_rules.call_back(lead, closing.call_back_at, own)
+
+
+def recorded(response: Response, script: Script) -> facts.ResponseRecorded:
+    """Return the fact of a closed response, in the words of its script."""
+    answers: Sequence[facts.RecordedAnswer] = [
+        facts.RecordedAnswer(
+            question_id=question.id,
+            kind=question.kind,
+            question=question.ask.get(response.language) or next(iter(question.ask.values())),
+            value=response.answers[question.id],
+        )
+        for question in script.questions
+        if question.id in response.answers
+    ]
+    return facts.ResponseRecorded(
+        attempt_id=response.attempt_id,
+        revision=response.revision,
+        campaign_id=response.campaign_id,
+        contact_id=response.contact_id,
+        operator_id=response.operator_id,
+        script_id=response.script_id,
+        script_version=response.script_version,
+        language=response.language,
+        disposition=response.disposition or response_rules.UNFINISHED,
+        answers=tuple(answers),
+        note=response.note,
+        at=response.at,
+    )
+
+
+def _refusal(
+    attempt: Attempt, lead: Lead, operator_id: UUID, now: datetime
+) -> tuple[PersonSuppressed, facts.PersonRefused]:
+    digests = tuple({attempt.number_digest, *(phone.digest for phone in lead.phones)})
+    suppressed = PersonSuppressed(attempt.contact_id, digests, "operator", now)
+    refused = facts.PersonRefused(
+        attempt_id=attempt.id,
+        campaign_id=attempt.campaign_id,
+        contact_id=attempt.contact_id,
+        operator_id=operator_id,
+        at=now,
+    )
+    return suppressed, refused

@@ -1,0 +1,1 @@
+"""Loops the dialer starts itself: leases, pool owners and their calls."""

@@ -1,0 +1,132 @@
+"""The hopper: the next leads of a campaign, each judged by the gate, callbacks first, fresh and retried ones in
+turn."""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from services.dialer.domain import leads as lead_rules
+from services.dialer.domain.campaigns import Campaign
+from services.dialer.domain.leads import Lead, MessageStep, Stream
+from services.dialer.domain.operators import Operator
+from services.dialer.ports import Change, Fence, PoolStore
+from services.dialer.usecases import announcements
+from services.dialer.usecases.gatekeeper import Gatekeeper, Verdict
+
+FETCH = 200
+"""Leads read ahead per queue: a few seconds of a large pool's appetite."""
+
+REFETCH = timedelta(milliseconds=500)
+"""An empty queue is asked again no sooner, so that an idle campaign costs two queries a second."""
+
+OWN_OPERATOR_WAIT = timedelta(minutes=10)
+"""A callback promised by one operator is taken by anyone once it is this late."""
+
+HISTORY = timedelta(days=400)
+"""How far back attempts matter to the gate at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A lead that may be called now, with the gate's verdict."""
+
+    lead: Lead
+    verdict: Verdict
+
+
+@dataclass(slots=True)
+class _Queue:
+    leads: deque[Lead] = field(default_factory=deque[Lead])
+    asked_at: datetime | None = None
+
+
+class Hopper:
+    """Hands out leads of one campaign; what the gate holds back is put off in the store at once."""
+
+    def __init__(self, campaign_id: UUID, store: PoolStore, gatekeeper: Gatekeeper, fence: Fence) -> None:
+        """Start empty."""
+        self._campaign_id = campaign_id
+        self._store = store
+        self._gatekeeper = gatekeeper
+        self._fence = fence
+        self._queues: Mapping[Stream, _Queue] = {stream: _Queue() for stream in Stream}
+        self._owed_fresh = 0.0
+        self.held: dict[str, int] = {}
+
+    async def take(
+        self, campaign: Campaign, count: int, now: datetime, free: Mapping[UUID, Operator]
+    ) -> list[Candidate]:
+        """Return at most *count* leads that may be called now; *free* are the operators who could take a callback."""
+        found: list[Candidate] = []
+        looked = 0
+        while len(found) < count and looked < count + FETCH:
+            leads = await self._next(campaign, count - len(found), now, free)
+            if not leads:
+                break
+            looked += len(leads)
+            found += await self._judge(campaign, leads, now)
+        return found
+
+    async def take_messages(self, campaign: Campaign, now: datetime) -> list[Candidate]:
+        """Return the leads whose next step is a message that may go out now."""
+        queue = await self._filled(Stream.MESSAGE, now)
+        leads = [queue.leads.popleft() for _ in range(len(queue.leads))]
+        step = campaign.plan.cadence[min(leads[0].step, len(campaign.plan.cadence) - 1)] if leads else None
+        channel = step.channel if isinstance(step, MessageStep) else "sms"
+        return await self._judge(campaign, leads, now, channel) if leads else []
+
+    async def _next(self, campaign: Campaign, count: int, now: datetime, free: Mapping[UUID, Operator]) -> list[Lead]:
+        callbacks = await self._callbacks(count, now, free)
+        fresh, retries = await self._filled(Stream.FRESH, now), await self._filled(Stream.RETRY, now)
+        chosen = callbacks
+        while len(chosen) < count and (fresh.leads or retries.leads):
+            self._owed_fresh += campaign.plan.fresh_share
+            take_fresh = self._owed_fresh >= 1 if fresh.leads and retries.leads else bool(fresh.leads)
+            if self._owed_fresh >= 1:
+                self._owed_fresh -= 1
+            chosen.append((fresh if take_fresh else retries).leads.popleft())
+        return chosen
+
+    async def _callbacks(self, count: int, now: datetime, free: Mapping[UUID, Operator]) -> list[Lead]:
+        queue = await self._filled(Stream.CALLBACK, now)
+        chosen: list[Lead] = []
+        kept: deque[Lead] = deque()
+        while queue.leads:
+            lead = queue.leads.popleft()
+            own = lead.callback_operator
+            takeable = own is None or own in free or now - lead.next_at > OWN_OPERATOR_WAIT
+            (chosen if takeable and len(chosen) < count else kept).append(lead)
+        queue.leads.extend(kept)
+        return chosen
+
+    async def _filled(self, stream: Stream, now: datetime) -> _Queue:
+        queue = self._queues[stream]
+        due = queue.asked_at is None or now - queue.asked_at >= REFETCH or now < queue.asked_at
+        if not queue.leads and due:
+            queue.leads.extend(await self._store.list_due_leads(self._campaign_id, stream, now, FETCH))
+            queue.asked_at = now
+        return queue
+
+    async def _judge(
+        self, campaign: Campaign, leads: list[Lead], now: datetime, channel: str = "voice"
+    ) -> list[Candidate]:
+        histories = await self._store.load_history(leads, now - HISTORY)
+        allowed: list[Candidate] = []
+        put_off: list[Change] = []
+        for lead, history in zip(leads, histories, strict=True):
+            verdict = self._gatekeeper.judge(campaign, lead, history, now, channel=channel)
+            if verdict.allowed:
+                allowed.append(Candidate(lead, verdict))
+                continue
+            held = verdict.held_by or "gate"
+            self.held[held] = self.held.get(held, 0) + 1
+            if verdict.until is not None:
+                after = lead_rules.defer(lead, verdict.until, held)
+            else:
+                after = lead_rules.finish(lead, "refused" if history.suppressed else "not_reached")
+            put_off.append(Change(lead=after, fence=self._fence, facts=announcements.of_lead(after, now)))
+        if put_off:
+            await self._store.commit(put_off)
+        return allowed

@@ -1,0 +1,46 @@
+"""`python -m services.notifier`: the notifier alone, as one process of a distributed Galw."""
+
+import sys
+
+import aiohttp
+import uvloop
+
+from services.notifier.app import NAME, build
+from services.notifier.settings import NotifierSettings
+from services.runtime.clock import SystemClock
+from services.runtime.errors import GalwError
+from services.runtime.identity.tokens import TokenVerifier
+from services.runtime.identity.verifier import HttpKeys
+from services.runtime.logging import configure_logging
+from services.runtime.service import Stopping, run_service
+from services.runtime.tracing import configure_tracing
+
+
+async def run(settings: NotifierSettings) -> None:
+    """Build the notifier and run it until it is told to stop."""
+    clock = SystemClock()
+    async with aiohttp.ClientSession(trust_env=False) as session:
+        keys_url = f"{settings.identity_url or settings.public_url}/api/identity/jwks"
+        service = await build(settings, clock, TokenVerifier(HttpKeys(keys_url, session), clock))
+        await run_service(
+            [service],
+            host=settings.http_host,
+            port=settings.http_port,
+            stopping=Stopping(),
+            stop_timeout_s=settings.stop_timeout_s,
+        )
+
+
+def main() -> None:
+    """Read the settings and run; what cannot work is said in one sentence."""
+    settings = NotifierSettings()  # pyright: ignore[reportCallIssue] - the environment fills it
+    configure_logging(NAME, settings.log_level)
+    configure_tracing(NAME)
+    try:
+        uvloop.run(run(settings))
+    except GalwError as error:
+        sys.exit(error.message)
+
+
+if __name__ == "__main__":
+    main()

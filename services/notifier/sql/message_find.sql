@@ -1,0 +1,2 @@
+-- Returns one message.
+SELECT * FROM messages WHERE id = $1

@@ -1,0 +1,1 @@
+"""The loops that the notifier starts itself."""

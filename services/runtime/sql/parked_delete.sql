@@ -1,0 +1,2 @@
+-- Returns nothing; the record was dealt with.
+DELETE FROM parked WHERE seq = $1

@@ -1,0 +1,72 @@
+"""`galw gate explain` and `galw packs` as they are typed."""
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from services.cli.gate import command as gate
+from services.cli.packs import command as packs
+from services.dialer import packloader
+
+ASK = ["explain", "--number", "+13055550123", "--at", "2026-11-24T20:30:00-05:00", "--region", "US-FL"]
+
+
+def test_explain_by_options_names_the_rule_that_holds_back() -> None:
+    options = ["--purpose", "marketing", "--mode", "preview", "--line-type", "landline", "--consent", "written"]
+    result = CliRunner().invoke(gate, [*ASK, *options])
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("defer until 2026-11-25T14:00:00Z")
+    assert "Fla. Stat. 501.616(6)(a)" in result.output
+
+
+def test_explain_by_options_answers_in_json() -> None:
+    result = CliRunner().invoke(gate, [*ASK, "--purpose", "informational", "--mode", "manual", "--json"])
+    assert json.loads(result.output)["decision"] == "allow"
+
+
+def test_explain_says_what_is_wrong_with_an_option() -> None:
+    result = CliRunner().invoke(gate, ["explain", "--number", "305", "--at", "now"])
+    assert result.exit_code == 2
+    assert result.output.startswith("number: expected a number in E.164 form")
+
+
+def test_explain_answers_each_line_of_a_stream() -> None:
+    lines = '{"number": "+13055550123", "at": "2026-11-24T12:00:00Z"}\nno json\n{"supressed": 1}\n'
+    result = CliRunner().invoke(gate, ["explain", "--facts", "-", "--json"], input=lines)
+    answers = [json.loads(line) for line in result.output.splitlines()]
+    assert [next(iter(answer)) for answer in answers] == ["decision", "error", "error"]
+
+
+def test_packs_are_listed_shown_and_tested() -> None:
+    assert "us-fl" in CliRunner().invoke(packs, ["list"]).output
+    page = CliRunner().invoke(packs, ["show", "fr"]).output
+    assert "C. conso. D.223-9" in page
+    assert "No counsel has approved this pack yet." in page
+    result = CliRunner().invoke(packs, ["test", "fr", "us-fl"])
+    assert (result.exit_code, result.output.splitlines()[-1].endswith("0 failures")) == (0, True)
+
+
+def test_a_difference_is_told_in_words_with_the_leads_it_touches(tmp_path: Path) -> None:
+    old = packloader.SHIPPED / "us-fl.yaml"
+    new = tmp_path / "us-fl.yaml"
+    new.write_text(old.read_text().replace('"20:00"', '"19:00"').replace('"2026.1"', '"2026.2"'))
+    leads = tmp_path / "leads.jsonl"
+    lead = {"number": "+13055550123", "line_type": "landline", "mode": "preview", "suppressed": False}
+    consent = {"kind": "written", "purpose": "marketing", "channel": "voice", "given_at": "2026-01-01T00:00:00Z"}
+    rows = [{**lead, "consents": [consent], "at": f"2026-11-24T{hour}:30:00-05:00"} for hour in (12, 19)]
+    leads.write_text("\n".join(map(json.dumps, rows)))
+    result = CliRunner().invoke(packs, ["diff", str(old), str(new), "--leads", str(leads)])
+    assert "us-fl 2026.1 becomes us-fl 2026.2." in result.output
+    assert "08:00-20:00" in result.output
+    assert "1 of 2 leads are answered otherwise" in result.output
+
+
+def test_a_bad_file_is_refused_by_file_and_line(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(
+        (packloader.SHIPPED / "in.yaml").read_text().replace("id: in\n", "id: own\n").replace("[IN]", "[NO]")
+    )
+    result = CliRunner().invoke(packs, ["check", str(bad)])
+    assert result.exit_code == 1
+    assert f"{bad}:6: an entry of 'jurisdictions' is NO" in result.output

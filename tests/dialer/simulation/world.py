@@ -1,0 +1,399 @@
+"""The dialer's shell with carrier, store, clock and operators in memory: seeded faults, and the rules checked after."""
+
+import asyncio
+import random
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, cast
+from uuid import UUID
+
+from services.carrier.judge import judge
+from services.carrier.people import People
+from services.carrier.profile import parse_profile
+from services.carrier.switch import Switch
+from services.dialer.domain import operators as rules
+from services.dialer.domain.attempts import Attempt, AttemptState, Outcome
+from services.dialer.domain.campaigns import Campaign, CampaignState, Cap, Plan
+from services.dialer.domain.leads import CallStep, Lead, LeadState, Person, Phone, RetryRule, Stream
+from services.dialer.domain.operators import Operator, OperatorState
+from services.dialer.domain.pacing import Mode, Pacer
+from services.dialer.ports import Fence, Pool, PoolView
+from services.dialer.store.reserve import TrunkUse
+from services.dialer.usecases import commands
+from services.dialer.usecases.wrapup import Closing
+from services.dialer.workers.leases import LeaseKeeper, LeaseStore
+from services.dialer.workers.pool import CONSENT_VIEW_LIMIT, PoolOwner
+from services.events.dialer import CallEnded, ResponseRecorded
+from services.runtime.errors import GalwError
+from tests.dialer import floor
+from tests.dialer.simulation.carrier import MemoryCarrier
+from tests.dialer.simulation.instance import DiedError, Lifeline, Mortal
+from tests.dialer.simulation.loop import START, VirtualClock, VirtualLoop
+from tests.fakes.dialer_store import LeaseRow, MemoryDatabase, MemoryDialerStore
+from tests.fakes.gate import OneRuleGate
+
+LEADS = 24
+OPERATORS = 3
+TROUBLE_S = 60.0
+"""Virtual seconds of faults; after them everything must come to rest."""
+
+REST_S = 120.0
+DIAL_SLACK = timedelta(seconds=2)
+"""A call past its dial compare-and-set may still ring this long after a refusal or a stop was committed."""
+
+PEOPLE = parse_profile(
+    {
+        "times": {"setup_s": 0.3, "ring_mean_s": 3.0, "talk_median_s": 6.0, "patience_min_s": 3.0, "message_s": 1.0},
+        "amd": {},
+        "people": [{"answer": 0.5, "machine": 0.1, "busy": 0.1, "invalid": 0.05, "network": 0.05}],
+    },
+    "simulation",
+)
+CADENCE = (
+    CallStep(
+        retries={
+            Outcome.NO_ANSWER: RetryRule(timedelta(seconds=8), 3),
+            Outcome.BUSY: RetryRule(timedelta(seconds=5), 3),
+            Outcome.ABANDONED: RetryRule(timedelta(seconds=15), 1),
+            Outcome.NETWORK: RetryRule(timedelta(seconds=3), 3),
+        },
+        max_attempts=4,
+    ),
+)
+
+
+@dataclass(slots=True)
+class Told:
+    """What the world's people did and were promised, to be checked against what was stored and rung."""
+
+    refusals: dict[UUID, datetime] = field(default_factory=dict[UUID, datetime])
+    dispositions: dict[UUID, str] = field(default_factory=dict[UUID, str])
+    stops: list[tuple[datetime, datetime | None]] = field(default_factory=list[tuple[datetime, datetime | None]])
+    stale: list[tuple[datetime, datetime]] = field(default_factory=list[tuple[datetime, datetime]])
+    kills: int = 0
+
+
+class Instance:
+    """One running dialer: a keeper of leases on its own lifeline."""
+
+    def __init__(self, world: "World") -> None:
+        """Prepare with a fresh id."""
+        self.world = world
+        self.id = world.new_id()
+        self.life = Lifeline(world.rng)
+        self.carrier = MemoryCarrier(world.switch, self.life)
+        self.store = cast("LeaseStore", Mortal(MemoryDialerStore(world.db), self.life))
+        self.keeper = LeaseKeeper(self.id, f"http://{self.id}", self.store, self._make_owner, world.clock)
+        self.task: asyncio.Task[None] | None = None
+
+    def _make_owner(self, view: PoolView, fence: Fence) -> PoolOwner:
+        return PoolOwner(
+            pool=view.pool,
+            fence=fence,
+            store=self.store,
+            carrier=self.carrier,
+            live=self.world,
+            gatekeeper=self.world.gate,
+            pacer=Pacer(),
+            clock=self.world.clock,
+            new_id=self.world.new_id,
+        )
+
+    def desk(self) -> commands.Desk:
+        """Return this instance's API side; its poke reaches whoever owns the pool, or is lost."""
+
+        async def poke(operator: Operator | None, attempt: Attempt | None) -> None:
+            if self.world.rng.random() < 0.2:
+                return
+            for other in self.world.instances:
+                for owner in other.keeper.owners.values():
+                    if operator is not None:
+                        owner.hear_operator(operator)
+                    if attempt is not None:
+                        owner.hear_attempt(attempt)
+
+        return commands.Desk(cast("MemoryDialerStore", self.store), self.world.clock, poke)
+
+    async def run(self) -> None:
+        """Run until the process dies; whatever it was doing stops where it stood."""
+        work = asyncio.get_running_loop().create_task(self.keeper.run())
+        self.task = work
+        dying = asyncio.get_running_loop().create_task(self.life.dead.wait())
+        await asyncio.wait((work, dying), return_when=asyncio.FIRST_COMPLETED)
+        dying.cancel()
+        work.cancel()
+        for connection in self.carrier.connections:
+            self.world.switch.disconnect(connection)
+        await asyncio.gather(work, dying, return_exceptions=True)
+
+
+class World:
+    """Everything in memory, from one seed."""
+
+    def __init__(self, seed: int, loop: VirtualLoop) -> None:
+        """Lay out a floor: one pool, one campaign, some leads, some operators."""
+        self.seed = seed
+        self.rng = random.Random(seed)
+        self.loop = loop
+        self.clock = VirtualClock(loop)
+        self.ledger: list[dict[str, Any]] = []
+        people = People(seed, PEOPLE.odds_of)
+        self.switch = Switch(loop, self.clock.now, people, self.ledger.append, seed=seed)
+        self.gate = OneRuleGate()
+        self.db = MemoryDatabase(self.clock.now)
+        self.told = Told()
+        self.instances: list[Instance] = []
+        self.over = False
+        self._lay_out()
+
+    def new_id(self) -> UUID:
+        """Return an id that follows from the seed."""
+        return UUID(int=self.rng.getrandbits(128), version=4)
+
+    async def push(self, user_id: UUID, kind: str, body: dict[str, Any]) -> None:
+        """Fit `Live`: screens are looked at by polling here."""
+
+    def _lay_out(self) -> None:
+        pool = Pool(self.new_id(), "main", wrap_up_limit_s=8, lost_grace_s=3, offer_limit_s=5)
+        script = self.new_id()
+        mode = self.rng.choice((Mode.PROGRESSIVE, Mode.PROGRESSIVE, Mode.RATIO, Mode.PREVIEW))
+        plan = Plan(
+            mode=mode,
+            ratio=2.0,
+            caller_ids=("+441632960999",),
+            cadence=CADENCE,
+            caps=(Cap(maximum=3, window=timedelta(hours=24)),),
+        )
+        campaign = Campaign(
+            self.new_id(), "Sim", CampaignState.RUNNING, pool.id, plan, 1, START, script, 1, launched_at=START
+        )
+        self.db.pools[pool.id] = pool
+        self.db.leases[pool.id] = LeaseRow()
+        self.db.scripts[script, 1] = floor.SCRIPT
+        self.db.campaigns[campaign.id] = campaign
+        self.db.trunks["main"] = TrunkUse(
+            "main", timedelta(milliseconds=20), 50, frozenset({"GB"}), 0, None, 0, START, 0, START.date()
+        )
+        self.campaign, self.pool = campaign, pool
+        for n in range(LEADS):
+            phone = Phone(floor.phone_number(n), f"digest-{n}", "mobile", "GB")
+            lead_id = self.new_id()
+            self.db.leads[lead_id] = Lead(
+                lead_id,
+                campaign.id,
+                self.new_id(),
+                LeadState.WAITING,
+                Person(name="P"),
+                (phone,),
+                0,
+                Stream.FRESH,
+                START,
+                1,
+            )
+        for _ in range(OPERATORS):
+            operator = Operator(self.new_id(), "Op", pool.id, OperatorState.OFFLINE, START, 1)
+            self.db.operators[operator.id] = operator
+
+    # -- the run
+
+    async def run(self) -> None:
+        """Let trouble happen for a while, then let everything come to rest."""
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(2):
+                tasks.create_task(self._live())
+            for operator_id in sorted(self.db.operators):
+                tasks.create_task(self._operate(operator_id))
+            tasks.create_task(self._freshen())
+            tasks.create_task(self._refuse())
+            tasks.create_task(self._stop_and_lift())
+            await asyncio.sleep(TROUBLE_S)
+            self.calm = True
+            campaign = self.db.campaigns[self.campaign.id]
+            self.db.campaigns[campaign.id] = _replace_state(campaign, CampaignState.PAUSED)
+            await asyncio.sleep(REST_S)
+            self.over = True
+            for instance in self.instances:
+                instance.life.dead.set()
+
+    calm = False
+
+    async def _live(self) -> None:
+        """Run one instance after another; each dies at a step of its own until calm comes."""
+        while not self.over:
+            instance = Instance(self)
+            self.instances.append(instance)
+            if not self.calm and self.rng.random() < 0.8:
+                instance.life.doom(within=self.rng.choice((60, 300, 1500)))
+            await instance.run()
+            self.instances.remove(instance)
+            if not self.over:
+                self.told.kills += 1
+                await asyncio.sleep(self.rng.uniform(0.1, 3.0))
+
+    async def _freshen(self) -> None:
+        """Keep the view of consents fresh, but for some gaps."""
+        while not self.over:
+            self.db.consents_at = self.clock.now()
+            gap = self.rng.uniform(6, 12) if not self.calm and self.rng.random() < 0.06 else 1.0
+            if timedelta(seconds=gap) > CONSENT_VIEW_LIMIT:
+                began = self.clock.now() + CONSENT_VIEW_LIMIT
+                self.told.stale.append((began, self.clock.now() + timedelta(seconds=gap)))
+            await asyncio.sleep(gap)
+
+    async def _refuse(self) -> None:
+        """Let the CRM hear that somebody wants no calls any more."""
+        while not self.calm:
+            await asyncio.sleep(self.rng.uniform(2, 10))
+            lead = self.rng.choice(_by_id(self.db.leads))
+            self.db.suppressed.setdefault(lead.contact_id, self.clock.now())
+            self.told.refusals.setdefault(lead.contact_id, self.clock.now())
+
+    async def _stop_and_lift(self) -> None:
+        while not self.calm:
+            await asyncio.sleep(self.rng.uniform(15, 40))
+            self.db.stops.add(("all", ""))
+            began = self.clock.now()
+            await asyncio.sleep(self.rng.uniform(2, 6))
+            self.db.stops.clear()
+            self.told.stops.append((began, self.clock.now()))
+
+    async def _operate(self, operator_id: UUID) -> None:
+        """Be an operator: come, work, pause, lose the connection, say all kinds of things about calls."""
+        while not self.over:
+            await asyncio.sleep(self.rng.uniform(0.05, 0.6))
+            if not self.instances:
+                continue
+            instance = self.rng.choice(self.instances)
+            with suppress(GalwError, DiedError):
+                await self._act(instance, operator_id)
+
+    async def _act(self, instance: Instance, operator_id: UUID) -> None:
+        desk = instance.desk()
+        operator = self.db.operators[operator_id]
+        if operator.instance_id not in {i.id for i in self.instances} or operator.disconnected_at is not None:
+            if self.calm or self.rng.random() < 0.5:
+                await commands.connection(desk, operator_id, instance.id)
+            return
+        if not self.calm and self.rng.random() < 0.01:
+            await commands.connection(desk, operator_id, None)
+            return
+        body = await commands.show(desk, operator_id)
+        await self._answer(desk, operator_id, body)
+
+    async def _answer(self, desk: commands.Desk, operator_id: UUID, body: dict[str, Any]) -> None:
+        version, call = body["version"], body["call"]
+        match body["state"]:
+            case "offline" | "paused":
+                await commands.command(desk, operator_id, version, rules.MakeReady())
+            case "ready" if not self.calm and self.rng.random() < 0.03:
+                await commands.command(desk, operator_id, version, rules.Pause("break"))
+            case "reserved" if body["offer_lead_id"] is not None:
+                signal = rules.OfferAccepted() if self.rng.random() < 0.8 else rules.OfferGone()
+                await commands.command(desk, operator_id, version, signal)
+            case "talking" if self.rng.random() < 0.2:
+                await commands.hang_up(desk, operator_id, UUID(call["call_id"]), version)
+            case "talking" if self.rng.random() < 0.2:
+                await commands.record_answer(desk, operator_id, UUID(call["call_id"]), "served", "yes")
+            case "wrap_up" if self.rng.random() < 0.5:
+                await self._close(desk, operator_id, UUID(call["call_id"]), version)
+            case _:
+                return
+
+    async def _close(self, desk: commands.Desk, operator_id: UUID, call_id: UUID, version: int) -> None:
+        what = self.rng.choice(("completed", "completed", "not_now", "never_call_again", "call_back"))
+        at = self.clock.now() + timedelta(seconds=10) if what == "call_back" else None
+        closing = Closing(what, answers={"served": "no"}, call_back_at=at, call_back_own=self.rng.random() < 0.5)
+        await commands.close(desk, operator_id, call_id, version, closing)
+        self.told.dispositions[call_id] = what
+        if what == "never_call_again":
+            self.told.refusals.setdefault(self.db.attempts[call_id].contact_id, self.clock.now())
+
+    # -- the rules
+
+    def broken_rules(self) -> list[str]:
+        """Return one sentence for each broken invariant."""
+        attempts = {str(a.id): a for a in self.db.attempts.values()}
+        rings = [line for line in self.ledger if line["event"] == "ring"]
+        broken = judge(self.ledger)
+        for line in rings:
+            broken += self._ring_problems(line, attempts.get(line["channel_id"]))
+        for attempt in attempts.values():
+            broken += self._attempt_problems(attempt)
+        for operator in self.db.operators.values():
+            broken += self._operator_problems(operator)
+        broken += self._cap_problems(rings, attempts)
+        broken += self._news_problems()
+        broken += [f"lead {lead.id} is stuck" for lead in self.db.leads.values() if lead.state is LeadState.BUSY]
+        return broken
+
+    def _ring_problems(self, line: dict[str, Any], attempt: Attempt | None) -> list[str]:
+        at = datetime.fromisoformat(str(line["at"]))
+        if attempt is None or attempt.dialed_at is None:
+            return [f"{line['channel_id']} rang without a committed attempt"]
+        problems: list[str] = []
+        refused_at = self.told.refusals.get(attempt.contact_id)
+        if refused_at is not None and at > refused_at + DIAL_SLACK:
+            problems.append(f"{attempt.id} rang at {at} after the person had refused at {refused_at}")
+        for began, ended in self.told.stops:
+            if began + DIAL_SLACK < at < (ended or at):
+                problems.append(f"{attempt.id} rang at {at} during an emergency stop since {began}")
+        for began, ended in self.told.stale:
+            if began + DIAL_SLACK < at < ended:
+                problems.append(f"{attempt.id} rang at {at} on a view of consents that was stale since {began}")
+        return problems
+
+    def _attempt_problems(self, attempt: Attempt) -> list[str]:
+        lines = [line for line in self.ledger if line["channel_id"] == str(attempt.id)]
+        rang = any(line["event"] == "ring" for line in lines)
+        met = any(line["event"] == "meet" for line in lines)
+        problems: list[str] = []
+        if attempt.alive:
+            problems.append(f"{attempt.id} never ended ({attempt.state.value})")
+        if attempt.outcome is Outcome.CANCELLED and rang:
+            problems.append(f"{attempt.id} rang but is counted as cancelled")
+        if met and attempt.connected_at is None:
+            problems.append(f"{attempt.id} met an operator whom nobody stored")
+        if attempt.state is AttemptState.ENDED and str(attempt.id) in self.switch.channels:
+            problems.append(f"the channel of {attempt.id} outlives it")
+        return problems
+
+    def _operator_problems(self, operator: Operator) -> list[str]:
+        busy = (OperatorState.TALKING, OperatorState.RESERVED, OperatorState.WRAP_UP)
+        return [f"operator {operator.id} is stuck in {operator.state.value}"] if operator.state in busy else []
+
+    def _cap_problems(self, rings: list[dict[str, Any]], attempts: dict[str, Attempt]) -> list[str]:
+        rung = Counter(attempts[r["channel_id"]].contact_id for r in rings if r["channel_id"] in attempts)
+        return [f"{contact} was rung {n} times, the cap is 3" for contact, n in rung.items() if n > 3]
+
+    def _news_problems(self) -> list[str]:
+        ended = Counter(fact.attempt_id for fact in self.db.facts if isinstance(fact, CallEnded))
+        problems = [f"the end of {i} was announced {ended[i]} times" for i in self.db.attempts if ended[i] != 1]
+        announced = {f.attempt_id: f.disposition for f in self.db.facts if isinstance(f, ResponseRecorded)}
+        for call_id, disposition in self.told.dispositions.items():
+            stored = self.db.responses.get(call_id)
+            if stored is None or stored.disposition != disposition or announced.get(call_id) != disposition:
+                problems.append(f"the disposition of {call_id} was acknowledged and lost")
+        return problems
+
+
+def _replace_state(campaign: Campaign, state: CampaignState) -> Campaign:
+    return replace(campaign, state=state, version=campaign.version + 1)
+
+
+def _by_id(leads: dict[UUID, Lead]) -> list[Lead]:
+    return [leads[key] for key in sorted(leads)]
+
+
+def simulate(seed: int) -> World:
+    """Run one seed and return the world as it came to rest."""
+    loop = VirtualLoop()
+    world = World(seed, loop)
+    try:
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(world.run())
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+    return world

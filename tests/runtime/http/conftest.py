@@ -1,0 +1,62 @@
+"""A small real application, its client, and a verifier whose tokens say who they are."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from uuid import UUID, uuid4
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from services.runtime.clock import SystemClock
+from services.runtime.http import Limits, Routes, build_app
+from services.runtime.identity import Principal, Role, SignedOutError
+from services.runtime.postgres import Pool, create_pool, migrate
+
+Client = TestClient[web.Request, web.Application]
+Serve = Callable[..., Awaitable[Client]]
+
+
+class PlainVerifier:
+    """Accepts `<role>` or `<role>:<user id>` as a token."""
+
+    async def verify(self, token: str) -> Principal:
+        role, _, user = token.partition(":")
+        if role not in set(Role):
+            raise SignedOutError("The token is not valid.")
+        return Principal(UUID(user) if user else UUID(int=7), frozenset({Role(role)}), f"A {role}")
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncGenerator[Pool]:
+    await migrate(database_url, "crm", ["services.runtime"])
+    made = await create_pool(database_url, "crm")
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def serve() -> AsyncGenerator[Serve]:
+    """Serves routes on a free port until the test ends."""
+    async with AsyncExitStack() as stack:
+
+        async def start(routes: Routes, *, pool: Pool | None = None, limits: Limits | None = None) -> Client:
+            app = build_app("crm", [routes], verifier=PlainVerifier(), clock=SystemClock(), pool=pool, limits=limits)
+            client: Client = TestClient(TestServer(app))
+            await stack.enter_async_context(client)
+            return client
+
+        yield start
+
+
+def bearer(role: Role, user_id: UUID | None = None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {role}:{user_id or UUID(int=7)}"}
+
+
+async def parts(*chunks: bytes) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+
+
+def fresh_user() -> UUID:
+    return uuid4()

@@ -1,0 +1,1 @@
+"""Developers' scripts: what `make` runs besides the tools from the lock file."""
