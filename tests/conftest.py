@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from services.standalone.postgres import PostgresServer
@@ -43,6 +44,18 @@ def _is_local(host: object) -> bool:
 sys.addaudithook(_refuse_strangers)
 
 
+@pytest.fixture(autouse=True)
+def logs() -> Generator[None]:
+    """Logs go the way of the standard library, so that pytest shows them and no test writes to another's stream."""
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, structlog.stdlib.render_to_log_kwargs],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
+    yield
+    structlog.reset_defaults()
+
+
 @pytest.fixture
 def scratch() -> Generator[Path]:
     """A folder for servers that a test starts itself; in memory where there is room."""
@@ -72,7 +85,14 @@ async def database_url(databases: Databases) -> AsyncGenerator[str]:
 
 
 @pytest.fixture(scope="session")
-def broker() -> Generator[RunningBroker]:
-    """The worker's own broker; tests take topics of their own, for they share it."""
+def kept_broker() -> Generator[RunningBroker]:
+    """The worker's own broker, with what earlier tests left in it."""
     with chosen_broker() as running:
         yield running
+
+
+@pytest.fixture
+def broker(kept_broker: RunningBroker) -> Generator[RunningBroker]:
+    """The worker's own broker, without topics."""
+    yield kept_broker
+    kept_broker.empty()

@@ -5,15 +5,18 @@ run on each. Every test process has servers of its own, so xdist workers share n
 its servers with it.
 """
 
+import asyncio
 import os
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from pathlib import Path
 
 import asyncpg
+from aiokafka.admin import AIOKafkaAdminClient
 
 from services.standalone.broker import TansuBroker
 from services.standalone.children import StandaloneError
@@ -25,6 +28,8 @@ Prepare = Callable[[str], Awaitable[None]]
 
 _ROOM_BYTES = 2 * 1024**3
 _DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
+# A child dies with the thread that started it, and tests restart brokers from threads that end with their event loop.
+_LASTING_THREAD = ThreadPoolExecutor(1)
 
 
 class Databases:
@@ -83,7 +88,7 @@ class RunningBroker:
 
     def start(self) -> None:
         """Start the broker and wait until it takes connections."""
-        self.server.start()
+        _LASTING_THREAD.submit(self.server.start).result()
         self.server.wait_ready()
 
     def kill(self) -> None:
@@ -94,6 +99,23 @@ class RunningBroker:
         """Kill the broker and start it again."""
         self.kill()
         self.start()
+
+    def empty(self) -> None:
+        """Forget every topic, so that the next test begins with a broker that looks new."""
+        if self.keeps_its_log:
+            _LASTING_THREAD.submit(asyncio.run, _delete_all_topics(self.bootstrap)).result()
+        else:
+            self.restart()
+
+
+async def _delete_all_topics(bootstrap: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        while names := [name for name in await admin.list_topics() if not name.startswith("__")]:
+            await admin.delete_topics(names)
+    finally:
+        await admin.close()
 
 
 @contextmanager
