@@ -213,7 +213,7 @@ async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make
             carrier=carrier,
             live=board,
             gatekeeper=gatekeeper,
-            pacer=Pacer(),
+            make_pacer=Pacer,
             clock=clock,
             new_id=make_id,
         )

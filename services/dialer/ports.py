@@ -1,6 +1,6 @@
 """What the use cases and workers need from the outside: a store, a carrier, a live line to operators."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -10,6 +10,7 @@ from services.dialer.domain.attempts import Attempt
 from services.dialer.domain.campaigns import Campaign
 from services.dialer.domain.leads import Lead, Person, Phone, Stream
 from services.dialer.domain.operators import Operator
+from services.dialer.domain.pacing import Mode
 from services.dialer.domain.responses import Response
 from services.dialer.domain.scripts import Script
 from services.events.envelope import Event
@@ -105,6 +106,17 @@ class Pool:
     wrap_up_limit_s: int
     lost_grace_s: int
     offer_limit_s: int
+    shadow_mode: Mode | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DiaryEntry:
+    """One decision of pacing by campaign: lines placed, why, and what the shadow policy would have placed."""
+
+    at: datetime
+    dial: dict[str, int]
+    explain: dict[str, str]
+    shadow: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +214,14 @@ class PoolStore(CallStore, Protocol):
 
     async def load_safety(self) -> Safety:
         """Return what may forbid dialing as a whole."""
+        ...
+
+    async def load_pacing(self, pool_id: UUID) -> dict[str, Any] | None:
+        """Return what pacing learned under the last owner."""
+        ...
+
+    async def save_pacing(self, fence: Fence, state: Mapping[str, Any], diary: Sequence[DiaryEntry]) -> None:
+        """Store what pacing learned and new entries of its diary, unless the fence no longer holds."""
         ...
 
     async def reserve(self, reservations: Sequence[Reservation]) -> list[Attempt | Refusal]:
@@ -417,6 +437,14 @@ class MarketingStore(Protocol):
 
     async def insert_pool(self, pool: Pool) -> None:
         """Make a pool that an instance takes at once."""
+        ...
+
+    async def update_pool(self, pool: Pool) -> None:
+        """Change a pool's name and limits; raises `NotFoundError`."""
+        ...
+
+    async def list_decisions(self, pool_id: UUID, since: datetime, limit: int) -> list[DiaryEntry]:
+        """Return what pacing decided since an instant, the newest first."""
         ...
 
     async def list_pools(self) -> list[Pool]:

@@ -74,7 +74,7 @@ class World:
                 carrier=AriCarrier(self.session, self.carrier_url),
                 live=SilentLive(),
                 gatekeeper=self.gate,
-                pacer=Pacer(),
+                make_pacer=Pacer,
                 clock=CLOCK,
                 new_id=new_id,
             )

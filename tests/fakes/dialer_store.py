@@ -1,9 +1,9 @@
 """The dialer's store in memory: the same answers as PostgreSQL, held to it by one contract suite."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from services.dialer.domain.attempts import Attempt, Outcome
@@ -16,6 +16,7 @@ from services.dialer.ports import (
     Change,
     Committed,
     Conflict,
+    DiaryEntry,
     Fence,
     GateHistory,
     Lease,
@@ -66,6 +67,8 @@ class MemoryDatabase:
     stops: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     trunks: dict[str, TrunkUse] = field(default_factory=dict[str, TrunkUse])
     facts: list[Event] = field(default_factory=list[Event])
+    pacing: dict[UUID, dict[str, Any]] = field(default_factory=dict[UUID, dict[str, Any]])
+    diary: list[DiaryEntry] = field(default_factory=list[DiaryEntry])
     consents_at: datetime | None = None
 
 
@@ -202,6 +205,16 @@ class MemoryDialerStore:
             stopped_campaigns=frozenset(UUID(target) for scope, target in self.db.stops if scope == "campaign"),
             stopped_trunks=frozenset(target for scope, target in self.db.stops if scope == "trunk"),
         )
+
+    async def load_pacing(self, pool_id: UUID) -> dict[str, Any] | None:
+        """Return what pacing learned."""
+        return self.db.pacing.get(pool_id)
+
+    async def save_pacing(self, fence: Fence, state: Mapping[str, Any], diary: Sequence[DiaryEntry]) -> None:
+        """Store what pacing learned, unless the fence no longer holds."""
+        if self.db.leases[fence.pool_id].epoch == fence.epoch:
+            self.db.pacing[fence.pool_id] = dict(state)
+            self.db.diary.extend(diary)
 
     async def reserve(self, reservations: Sequence[Reservation]) -> list[Attempt | Refusal]:
         """Insert attempts under every limit."""

@@ -1,7 +1,8 @@
 """The floor over HTTP: pools, operators, trunks, the emergency stop, and the dialer in figures."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from dataclasses import asdict
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from services.dialer.domain.operators import Operator, OperatorState
+from services.dialer.domain.pacing import Mode
 from services.dialer.ports import MarketingStore, Pool
 from services.runtime.http import PUBLIC, Call, Cursor, Input, Page, PageQuery, Reply, Routes, rejected
 from services.runtime.identity.principal import Role
@@ -30,6 +32,9 @@ class NewPool(Input):
     wrap_up_limit_s: int = Field(60, ge=0, le=3600)
     lost_grace_s: int = Field(10, ge=1, le=120)
     offer_limit_s: int = Field(60, ge=5, le=3600)
+    shadow_mode: Mode | None = Field(
+        None, description="A pacing mode that is asked beside the real one, and not obeyed."
+    )
 
 
 class PoolView(BaseModel):
@@ -40,6 +45,23 @@ class PoolView(BaseModel):
     wrap_up_limit_s: int
     lost_grace_s: int
     offer_limit_s: int
+    shadow_mode: Mode | None
+
+
+class PacingDecision(BaseModel):
+    """What pacing decided at one instant, by campaign: lines placed, why, and what the shadow would have placed."""
+
+    at: datetime
+    dial: dict[str, int]
+    explain: dict[str, str]
+    shadow: dict[str, int]
+
+
+class DecisionQuery(Input):
+    """How far back, and how many."""
+
+    minutes: int = Field(60, ge=1, le=60)
+    limit: int = Field(100, ge=1, le=1000)
 
 
 class Assignment(Input):
@@ -117,9 +139,22 @@ def floor_routes(store: MarketingStore, wake: Wake, owners: Owners) -> Routes:
 
     @routes.post("/pools", roles=_RUN, status=201, idempotent=True, summary="Make a pool")
     async def post_pool(call: Call, body: NewPool) -> Reply[PoolView]:
-        pool = Pool(call.new_id, body.name, body.wrap_up_limit_s, body.lost_grace_s, body.offer_limit_s)
+        pool = Pool(call.new_id, **body.model_dump())
         await store.insert_pool(pool)
         return Reply(_pool(pool))
+
+    @routes.put("/pools/{pool_id}", roles=_RUN, summary="Change a pool's name and limits")
+    async def put_pool(pool_id: UUID, body: NewPool) -> PoolView:
+        pool = Pool(pool_id, **body.model_dump())
+        await store.update_pool(pool)
+        await wake()
+        return _pool(pool)
+
+    @routes.get("/pools/{pool_id}/decisions", roles=_READ, summary="What pacing decided in the last hour, and why")
+    async def list_decisions(call: Call, pool_id: UUID, query: DecisionQuery) -> Page[PacingDecision]:
+        since = call.now - timedelta(minutes=query.minutes)
+        found = await store.list_decisions(pool_id, since, query.limit)
+        return Page(items=[PacingDecision(**asdict(one)) for one in found])
 
     @routes.get("/pools", roles=_READ, summary="List pools")
     async def list_pools() -> Page[PoolView]:

@@ -6,8 +6,25 @@ CREATE TABLE pools (
     wrap_up_limit_s integer NOT NULL DEFAULT 60 CHECK (wrap_up_limit_s BETWEEN 0 AND 3600),
     lost_grace_s integer NOT NULL DEFAULT 10 CHECK (lost_grace_s BETWEEN 1 AND 120),
     offer_limit_s integer NOT NULL DEFAULT 60 CHECK (offer_limit_s BETWEEN 5 AND 3600),
-    pacing_state jsonb NOT NULL DEFAULT '{}'
+    shadow_mode text CHECK (shadow_mode IN ('preview', 'progressive', 'ratio', 'predictive', 'agentless'))
 );
+
+-- What pacing has learned of a pool, for its next owner.
+CREATE TABLE pacing_states (
+    pool_id uuid PRIMARY KEY REFERENCES pools,
+    state jsonb NOT NULL,
+    saved_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- What pacing decided in the last hour, and why.
+CREATE TABLE pacing_diary (
+    pool_id uuid NOT NULL REFERENCES pools,
+    at timestamptz NOT NULL,
+    dial jsonb NOT NULL,
+    explain jsonb NOT NULL,
+    shadow jsonb NOT NULL
+);
+CREATE INDEX pacing_diary_at ON pacing_diary (pool_id, at);
 
 -- The owner of a pool: the instance that places its calls. Time is the database's.
 CREATE TABLE leases (

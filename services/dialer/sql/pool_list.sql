@@ -1,2 +1,2 @@
 -- Every pool.
-SELECT id, name, wrap_up_limit_s, lost_grace_s, offer_limit_s FROM pools ORDER BY name
+SELECT id, name, wrap_up_limit_s, lost_grace_s, offer_limit_s, shadow_mode FROM pools ORDER BY name

@@ -1,2 +1,2 @@
 -- One pool.
-SELECT id, name, wrap_up_limit_s, lost_grace_s, offer_limit_s FROM pools WHERE id = $1
+SELECT id, name, wrap_up_limit_s, lost_grace_s, offer_limit_s, shadow_mode FROM pools WHERE id = $1

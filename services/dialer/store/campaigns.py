@@ -11,7 +11,7 @@ import asyncpg
 from services.dialer.domain.campaigns import Campaign
 from services.dialer.domain.operators import Operator
 from services.dialer.domain.scripts import Script
-from services.dialer.ports import Edit, Pool, StoredScript
+from services.dialer.ports import DiaryEntry, Edit, Pool, StoredScript
 from services.dialer.store import rows
 from services.events.envelope import Event
 from services.runtime import outbox, postgres
@@ -151,16 +151,29 @@ class CampaignStore:
         """Make a pool that an instance takes at once."""
         try:
             async with postgres.transaction(self._pool) as conn:
-                await conn.execute(
-                    SQL["pool_insert"], pool.id, pool.name, pool.wrap_up_limit_s, pool.lost_grace_s, pool.offer_limit_s
-                )
+                await conn.execute(SQL["pool_insert"], *rows.pool_columns(pool))
         except asyncpg.UniqueViolationError as error:
             raise ConflictError(f"There is a pool named {pool.name!r} already.") from error
+
+    async def update_pool(self, pool: Pool) -> None:
+        """Change a pool's name and limits; raises `NotFoundError`."""
+        try:
+            async with postgres.transaction(self._pool) as conn:
+                found = await conn.fetchval(SQL["pool_update"], *rows.pool_columns(pool))
+        except asyncpg.UniqueViolationError as error:
+            raise ConflictError(f"There is a pool named {pool.name!r} already.") from error
+        if found is None:
+            raise NotFoundError("There is no such pool.")
 
     async def list_pools(self) -> list[Pool]:
         """Return every pool."""
         async with postgres.transaction(self._pool) as conn:
-            return [Pool(**dict(r)) for r in await conn.fetch(SQL["pool_list"])]
+            return [rows.pool_from(r) for r in await conn.fetch(SQL["pool_list"])]
+
+    async def list_decisions(self, pool_id: UUID, since: datetime, limit: int) -> list[DiaryEntry]:
+        """Return what pacing decided since an instant, the newest first."""
+        async with postgres.transaction(self._pool) as conn:
+            return [DiaryEntry(**dict(r)) for r in await conn.fetch(SQL["pacing_diary_list"], pool_id, since, limit)]
 
     async def enrol_operator(self, operator_id: UUID, name: str, default_pool: str, now: datetime) -> Operator:
         """Return an operator's row, made in the default pool when they come for the first time."""

@@ -1,7 +1,7 @@
 """The dialer's store on PostgreSQL: what the owner of a pool and an operator's commands read and write."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,10 +15,10 @@ from services.dialer.ports import (
     Change,
     Committed,
     Conflict,
+    DiaryEntry,
     Fence,
     GateHistory,
     Lease,
-    Pool,
     PoolView,
     Refusal,
     Reservation,
@@ -35,6 +35,7 @@ from services.runtime.outbox import OutboxSignal
 from services.runtime.sql import load_sql
 
 SQL = load_sql("services.dialer")
+DIARY_KEPT = timedelta(hours=1)
 
 
 class DialerStore:
@@ -83,7 +84,7 @@ class DialerStore:
             raise NotFoundError("There is no such pool.")
         holders = {r["instance_id"] for r in operators if r["instance_id"] is not None}
         return PoolView(
-            Pool(**dict(pool)),
+            rows.pool_from(pool),
             tuple(rows.campaign_from(r) for r in campaigns),
             tuple(rows.operator_from(r) for r in operators),
             frozenset(holders - alive),
@@ -171,6 +172,20 @@ class DialerStore:
             stopped_campaigns=frozenset(UUID(r["target"]) for r in stops if r["scope"] == "campaign"),
             stopped_trunks=frozenset(r["target"] for r in stops if r["scope"] == "trunk"),
         )
+
+    async def load_pacing(self, pool_id: UUID) -> dict[str, Any] | None:
+        """Return what pacing learned under the last owner."""
+        row = await self._row("pacing_load", pool_id)
+        return None if row is None else row["state"]
+
+    async def save_pacing(self, fence: Fence, state: Mapping[str, Any], diary: Sequence[DiaryEntry]) -> None:
+        """Store what pacing learned and new entries of its diary, unless the fence no longer holds."""
+        async with postgres.transaction(self._pool) as conn:
+            if await conn.fetchval(SQL["pacing_save"], fence.pool_id, fence.epoch, dict(state)) is None or not diary:
+                return
+            columns = zip(*((e.at, e.dial, e.explain, e.shadow) for e in diary), strict=True)
+            await conn.execute(SQL["pacing_diary_add"], fence.pool_id, *map(list, columns))
+            await conn.execute(SQL["pacing_diary_forget"], fence.pool_id, diary[-1].at - DIARY_KEPT)
 
     async def reserve(self, reservations: Sequence[Reservation]) -> list[Attempt | Refusal]:
         """Insert attempts under lock, each with every cap, limit and suppression checked; answers in order."""

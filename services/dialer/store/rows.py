@@ -12,7 +12,9 @@ from services.dialer.domain.attempts import Attempt, AttemptState, Outcome
 from services.dialer.domain.campaigns import Campaign, CampaignState, Plan
 from services.dialer.domain.leads import Lead, LeadState, Person, Phone, Stream
 from services.dialer.domain.operators import Operator, OperatorState
+from services.dialer.domain.pacing import Mode
 from services.dialer.domain.responses import Response
+from services.dialer.ports import Pool
 
 Row = Mapping[str, Any] | asyncpg.Record
 
@@ -20,6 +22,19 @@ Row = Mapping[str, Any] | asyncpg.Record
 def to_json(value: object) -> str:
     """Return *value* as the text of a `jsonb` parameter."""
     return orjson.dumps(value, default=str).decode()
+
+
+def pool_from(row: Row) -> Pool:
+    """Return the pool of a row."""
+    fields = dict(row)
+    mode = fields.pop("shadow_mode")
+    return Pool(**fields, shadow_mode=Mode(mode) if mode is not None else None)
+
+
+def pool_columns(pool: Pool) -> tuple[Any, ...]:
+    """Return the columns of `pool_insert` and `pool_update`."""
+    shadow_mode = pool.shadow_mode.value if pool.shadow_mode is not None else None
+    return (pool.id, pool.name, pool.wrap_up_limit_s, pool.lost_grace_s, pool.offer_limit_s, shadow_mode)
 
 
 def attempt_from(row: Row) -> Attempt:

@@ -80,7 +80,7 @@ class LeaseKeeper:
                     await self._clock.sleep(ROUND_S)
         finally:
             for held in self._held.values():
-                held.owner.draining = True
+                held.owner.drain()
                 with suppress(UnavailableError):
                     await self._store.release_lease(held.owner.fence, self.instance_id)
 
@@ -150,7 +150,7 @@ class LeaseKeeper:
 
     async def _lose(self, pool_id: UUID, reason: str) -> None:
         held = self._held.pop(pool_id)
-        held.owner.draining = True
+        held.owner.drain()
         held.task.cancel()
         log.warning("pool.lost", pool_id=str(pool_id), epoch=held.owner.fence.epoch, reason=reason)
         with suppress(asyncio.CancelledError):

@@ -23,8 +23,9 @@ from services.dialer.ports import Fence, Pool, PoolView
 from services.dialer.store.reserve import TrunkUse
 from services.dialer.usecases import commands
 from services.dialer.usecases.wrapup import Closing
+from services.dialer.workers.board import CONSENT_VIEW_LIMIT
 from services.dialer.workers.leases import LeaseKeeper, LeaseStore
-from services.dialer.workers.pool import CONSENT_VIEW_LIMIT, PoolOwner
+from services.dialer.workers.pool import PoolOwner
 from services.events.dialer import CallEnded, ResponseRecorded
 from services.runtime.errors import GalwError
 from tests.dialer import floor
@@ -96,7 +97,7 @@ class Instance:
             carrier=self.carrier,
             live=self.world,
             gatekeeper=self.world.gate,
-            pacer=Pacer(),
+            make_pacer=Pacer,
             clock=self.world.clock,
             new_id=self.world.new_id,
         )

@@ -1,0 +1,106 @@
+"""From a lead that the gate allows to a call that runs: the reservation, its refusal, and the end of the call."""
+
+from datetime import timedelta
+
+from services.dialer.domain import leads as lead_rules
+from services.dialer.domain import operators as operator_rules
+from services.dialer.domain.attempts import Attempt, AttemptState
+from services.dialer.domain.campaigns import Campaign
+from services.dialer.domain.leads import Lead
+from services.dialer.domain.operators import Operator
+from services.dialer.ports import Change, Refusal, Reservation
+from services.dialer.usecases import announcements
+from services.dialer.workers.board import Board
+from services.dialer.workers.calls import LiveCall
+from services.dialer.workers.hopper import Candidate
+
+ABOUT_NOBODY = frozenset({"version", "fenced", "trunk busy", "stopped", "spend cap"})
+"""Refusals that say nothing about the person: the lead stays where it is."""
+
+REFUSED_FOR = timedelta(minutes=1)
+
+
+class Reserving:
+    """Reserves attempts and starts their calls."""
+
+    def __init__(self, board: Board) -> None:
+        """Reserve for the pool of *board*."""
+        self._board = board
+
+    async def reserve(self, campaign: Campaign, candidates: list[Candidate], operator: Operator | None = None) -> bool:
+        """Reserve and start what the store lets through; return whether anything started."""
+        board = self._board
+        reservations = [self._reservation(campaign, c, operator) for c in candidates]
+        if not reservations:
+            return False
+        answers = await board.store.reserve(reservations)
+        board.counts.reserved += sum(isinstance(a, Attempt) for a in answers)
+        for reservation, candidate, answer in zip(reservations, candidates, answers, strict=True):
+            if isinstance(answer, Refusal):
+                await self._put_off(candidate.lead, answer)
+                continue
+            call = board.calls[answer.id] = LiveCall(board, answer, reservation.lead, candidate.verdict)
+            await self._promise(answer)
+            board.spawn(self._run_call(call))
+        return any(isinstance(a, Attempt) for a in answers)
+
+    async def _promise(self, attempt: Attempt) -> None:
+        """Keep the operator free whom a preview or a personal callback is for."""
+        board = self._board
+        operator = board.operators.get(attempt.wanted_operator) if attempt.wanted_operator is not None else None
+        if operator is None:
+            return
+        reserved = operator_rules.decide(operator, operator_rules.Reserve(attempt.id), board.now())
+        if reserved is not None:
+            await board.store_operator(operator, reserved)
+
+    async def _run_call(self, call: LiveCall) -> None:
+        board = self._board
+        try:
+            await call.place()
+        finally:
+            board.calls.pop(call.attempt.id, None)
+            outcome = call.attempt.outcome
+            if outcome is not None:
+                board.counts.outcomes[outcome.value] = board.counts.outcomes.get(outcome.value, 0) + 1
+                board.book.ended(call, board.now())
+            board.wake_placing.set()
+
+    def _reservation(self, campaign: Campaign, candidate: Candidate, operator: Operator | None) -> Reservation:
+        board = self._board
+        lead, now, plan = candidate.lead, board.now(), campaign.plan
+        n = lead.attempts + 1
+        attempt = Attempt(
+            id=board.new_id(),
+            lead_id=lead.id,
+            campaign_id=campaign.id,
+            pool_id=board.pool.id,
+            contact_id=lead.contact_id,
+            phone=lead.phone.e164,
+            number_digest=lead.phone.digest,
+            n=n,
+            mode=plan.mode.value,
+            trunk=plan.trunk,
+            caller_id=plan.caller_ids[n % len(plan.caller_ids)],
+            state=AttemptState.RESERVED,
+            version=1,
+            epoch=board.fence.epoch,
+            decision=candidate.verdict.stored,
+            ring_timeout_s=max(plan.ring_timeout_s, candidate.verdict.min_ring_s),
+            reserved_at=now,
+            dial_slot_at=now,
+            wanted_operator=operator.id if operator is not None else lead.callback_operator,
+        )
+        taken = lead_rules.hold(lead, attempts=n)
+        caps = tuple((cap.maximum, cap.window.total_seconds()) for cap in plan.caps)
+        return Reservation(attempt, taken, caps, board.fence)
+
+    async def _put_off(self, lead: Lead, refusal: Refusal) -> None:
+        if refusal.reason in ABOUT_NOBODY:
+            return
+        board, now = self._board, self._board.now()
+        if refusal.reason == "suppressed":
+            after = lead_rules.finish(lead, "refused")
+        else:
+            after = lead_rules.defer(lead, refusal.until or now + REFUSED_FOR, refusal.reason)
+        await board.commit(Change(lead=after, fence=board.fence, facts=announcements.of_lead(after, now)))
