@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AwareDatetime, BaseModel, Field
 
 from services.dialer.domain import operators as rules
+from services.dialer.domain.scripts import Script
 from services.dialer.ports import CallStore
 from services.dialer.usecases import commands
 from services.dialer.usecases.commands import Desk
@@ -110,6 +111,17 @@ class Answers(BaseModel):
     answers: dict[str, Any]
 
 
+class CallScript(BaseModel):
+    """The script of the call an operator is on, in the version its answers belong to, and what was answered so far."""
+
+    call_id: UUID
+    script_id: UUID
+    version: int
+    language: str
+    script: Script
+    answers: dict[str, Any]
+
+
 def desk_routes(desk: Desk, enrol: Enrol) -> Routes:
     """Return the routes of the operator's desk."""
     routes = Routes(prefix="/api/dialer", tag="desk")
@@ -155,6 +167,10 @@ def desk_routes(desk: Desk, enrol: Enrol) -> Routes:
     @routes.post("/calls/{call_id}/resume", roles=_OPERATOR, summary="Take the customer back")
     async def post_resume(call: Call, call_id: UUID, body: Command) -> OperatorView:
         return OperatorView(**await commands.hold(desk, call.principal.user_id, call_id, body.version, held=False))
+
+    @routes.get("/calls/{call_id}/script", roles=_OPERATOR, summary="What to say and ask, and what was answered so far")
+    async def get_call_script(call: Call, call_id: UUID) -> CallScript:
+        return CallScript(**await commands.show_script(desk, call.principal.user_id, call_id))
 
     @routes.put("/calls/{call_id}/answers/{question_id}", roles=_OPERATOR, summary="Record an answer")
     async def put_answer(call: Call, call_id: UUID, question_id: str, body: AnswerBody) -> Answers:

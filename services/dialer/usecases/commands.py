@@ -97,6 +97,20 @@ async def record_answer(desk: Desk, operator_id: UUID, call_id: UUID, question_i
     raise ConflictError("Answers are being recorded by several screens at once; try again.")
 
 
+async def show_script(desk: Desk, operator_id: UUID, call_id: UUID) -> dict[str, Any]:
+    """Return the script of the operator's call with the answers so far, so that a reloaded screen goes on with it."""
+    operator, attempt = await _call(desk, operator_id, call_id, None)
+    response, script = await open_response(desk.store, attempt, operator, desk.clock.now())
+    return {
+        "call_id": call_id,
+        "script_id": response.script_id,
+        "version": response.script_version,
+        "language": response.language,
+        "script": script,
+        "answers": dict(response.answers),
+    }
+
+
 async def close(desk: Desk, operator_id: UUID, call_id: UUID, version: int, closing: Closing) -> dict[str, Any]:
     """Give the call its disposition; a refusal suppresses person and numbers in the same transaction."""
     operator, attempt = await _call(desk, operator_id, call_id, version)
