@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from services.standalone.broker import TansuBroker
 from services.standalone.children import StandaloneError, free_port, keep_port
 from services.standalone.control import BrokerLimit, control_app, control_url
+from services.standalone.demo.organisation import ORGANISATION
 from services.standalone.folder import forget, opened, secret
 from services.standalone.parts import STOP_GRACE_S, Carrier, Part, Service
 from services.standalone.postgres import PostgresServer, embedded_install
@@ -30,6 +31,8 @@ from services.standalone.supervisor import Supervisor, run_log_bound
 
 _ADDRESS = "127.0.0.1"
 _FILES = 16_384
+IDENTITY_HOST = "crm"
+"""The service that signs people in, where each has a process of its own."""
 _PATIENCE_S = 20.0  # after which a person is told what readiness still waits for
 
 
@@ -47,12 +50,14 @@ class Programs:
         }
     )
     carrier: Sequence[str] = (sys.executable, "-m", "services.carrier")
+    demo: Sequence[str] = (sys.executable, "-m", "services.standalone.demo")
 
 
 def routes(ports: Mapping[str, int]) -> list[Route]:
     """Return where requests go with three processes: `/api/NAME` to that service, all else to the first."""
     targets = {name: f"http://{_ADDRESS}:{port}" for name, port in ports.items()}
-    return [Route("/", next(iter(targets.values()))), *(Route(f"/api/{name}", url) for name, url in targets.items())]
+    below = {**{f"/api/{name}": url for name, url in targets.items()}, "/api/identity": targets[IDENTITY_HOST]}
+    return [Route("/", next(iter(targets.values()))), *(Route(prefix, url) for prefix, url in below.items())]
 
 
 async def run_standalone(
@@ -68,7 +73,10 @@ async def run_standalone(
             stack.push_async_callback(supervisor.stop)
             env = await _start_peers(settings, programs, folder, supervisor)
             env["GALW_CONTROL_URL"] = await stack.enter_async_context(_control(settings, supervisor))
+            demo = _demo(settings, programs, folder, env)
             ports = await _start_services(settings, programs, folder, supervisor, env, stack)
+            if demo is not None:
+                await supervisor.start(demo)
             async with asyncio.TaskGroup() as group:
                 group.create_task(supervisor.keep())
                 group.create_task(run_log_bound(folder))
@@ -118,11 +126,26 @@ async def _start_services(
     if settings.processes == 1:
         services = [Service("services", programs.together, env, logs, settings.port)]
     else:
-        services = [Service(name, argv, env, logs, free_port()) for name, argv in programs.apart.items()]
-        table = routes({service.name: service.port for service in services})
+        ports = {name: free_port() for name in programs.apart}
+        env = {**env, "GALW_IDENTITY_URL": f"http://{_ADDRESS}:{ports[IDENTITY_HOST]}"}
+        services = [Service(name, argv, env, logs, ports[name]) for name, argv in programs.apart.items()]
+        table = routes(ports)
         await stack.enter_async_context(_serving(proxy_app(table), settings.port))
     await supervisor.start(*services)
     return [service.port for service in services]
+
+
+def _demo(settings: StandaloneSettings, programs: Programs, folder: Path, env: dict[str, str]) -> Service | None:
+    """Return the demo, and tell the services in *env* where it is; None when there is none."""
+    # The demo makes accounts whose passwords everybody knows: only ever in a database that is the standalone's own.
+    if not settings.demo or settings.database_url is not None or not programs.demo:
+        return None
+    port = free_port()
+    env["GALW_DEMO_URL"] = control_url(port, secrets.token_urlsafe(24))
+    env["GALW_DEMO_OPERATORS"] = str(settings.demo_operators)
+    env.setdefault("GALW_ORGANISATION", ORGANISATION)
+    env.setdefault("GALW_WEBHOOK_ALLOWED_NETWORKS", "127.0.0.0/8")  # where the demo's partner listens
+    return Service("demo", programs.demo, env, folder / "logs", port)
 
 
 @asynccontextmanager

@@ -33,6 +33,11 @@ class StandaloneSettings(BaseSettings):
     carrier_speed: float = Field(
         default=1.0, gt=0, description="How many times faster than life the people of the simulated carrier are."
     )
+    demo: bool = Field(
+        default=True,
+        description="Whether an empty data folder gets the demo organisation; never in a database of yours.",
+    )
+    demo_operators: int = Field(default=6, ge=0, le=6, description="Simulated operators that begin work; 0 for none.")
     broker_memory_limit_mb: int = Field(
         default=256, ge=32, description="Memory from which the embedded broker is due for a planned restart, in MB."
     )

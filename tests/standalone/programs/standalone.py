@@ -11,5 +11,6 @@ programs = Programs(
     together=(*SERVICE, "together"),
     apart={name: (*SERVICE, name) for name in ("dialer", "crm", "notifier")},
     carrier=(sys.executable, str(FOLDER / "carrier.py")),
+    demo=(),
 )
 sys.exit(main(programs=programs))
