@@ -14,6 +14,7 @@ from services.dialer.api.desk import desk_routes
 from services.dialer.api.floor import floor_routes
 from services.dialer.api.poke import POKE_PATH, Poke, poke_routes
 from services.dialer.api.scripts import script_routes
+from services.dialer.api.status import status_routes
 from services.dialer.domain.attempts import Attempt
 from services.dialer.domain.operators import Operator
 from services.dialer.domain.pacing import Pacer
@@ -228,7 +229,8 @@ async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make
         campaign_routes(campaigns),
         script_routes(campaigns),
         desk_routes(board.desk, enrol),
-        floor_routes(campaigns, board.wake_all, board.owned),
+        floor_routes(campaigns, board.wake_all),
+        status_routes(campaigns, board.owned, clock),
         live_routes(board.hub, verifier, board.snapshot, path="/api/dialer/live", roles={Role.OPERATOR}),
         push_routes(board.hub, secret),
         poke_routes(board.hear, lambda request: check_internal(request, secret)),

@@ -15,7 +15,8 @@ from services.runtime.identity.principal import Role
 
 _EDIT = {Role.MARKETING, Role.ADMIN}
 _READ = {Role.MARKETING, Role.ADMIN, Role.SUPERVISOR, Role.AUDITOR}
-_NEWEST = UUID(int=2**128 - 1)
+NEWEST = UUID(int=2**128 - 1)
+"""Before it in a list, newest first, stands everything."""
 _FIRST_POOL = "main"
 
 
@@ -133,7 +134,7 @@ def campaign_routes(store: MarketingStore) -> Routes:
 
     @routes.get("/campaigns", roles=_READ, summary="List campaigns, newest first")
     async def list_campaigns(query: PageQuery) -> Page[CampaignView]:
-        found = await store.list_campaigns(before_id.decode(query.cursor) or _NEWEST, query.limit)
+        found = await store.list_campaigns(before_id.decode(query.cursor) or NEWEST, query.limit)
         more = before_id.encode(found[-1].id) if len(found) == query.limit else None
         return Page(items=[_view(one) for one in found], next_cursor=more)
 
@@ -174,11 +175,11 @@ def campaign_routes(store: MarketingStore) -> Routes:
         campaign = await store.load_campaign(campaign_id)
         since = campaign.launched_at or campaign.created_at
         leads, outcomes = await store.load_progress(campaign_id, call.now, since - timedelta(seconds=1))
-        return _progress(leads, outcomes)
+        return progress_of(leads, outcomes)
 
     @routes.get("/campaigns/{campaign_id}/attempts", roles=_READ, summary="A campaign's attempts, newest first")
     async def list_attempts(campaign_id: UUID, query: PageQuery) -> Page[AttemptView]:
-        found = await store.list_attempts(campaign_id, before_id.decode(query.cursor) or _NEWEST, query.limit)
+        found = await store.list_attempts(campaign_id, before_id.decode(query.cursor) or NEWEST, query.limit)
         more = before_id.encode(found[-1].id) if len(found) == query.limit else None
         return Page(items=[_attempt(one) for one in found], next_cursor=more)
 
@@ -188,7 +189,7 @@ def campaign_routes(store: MarketingStore) -> Routes:
 async def _first_pool(store: MarketingStore) -> UUID:
     pools = await store.list_pools()
     main = next((pool for pool in pools if pool.name == _FIRST_POOL), pools[0] if pools else None)
-    return main.id if main is not None else _NEWEST
+    return main.id if main is not None else NEWEST
 
 
 async def _script_version(store: MarketingStore, body: NewCampaign) -> int | None:
@@ -205,7 +206,8 @@ def _attempt(attempt: Attempt) -> AttemptView:
     return AttemptView.model_validate(attempt)
 
 
-def _progress(leads: list[Any], outcomes: list[Any]) -> Progress:
+def progress_of(leads: list[Any], outcomes: list[Any]) -> Progress:
+    """Return the counts that the store's rows add up to."""
     states: dict[str, int] = {}
     results: dict[str, int] = {}
     held: dict[str, Held] = {}

@@ -1,10 +1,10 @@
-"""The floor over HTTP: pools, operators, trunks, the emergency stop, and the dialer in figures."""
+"""The floor over HTTP: pools, operators, trunks and the emergency stop."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from services.dialer.domain.operators import Operator, OperatorState
 from services.dialer.domain.pacing import Mode
 from services.dialer.ports import MarketingStore, Pool
-from services.runtime.http import PUBLIC, Call, Cursor, Input, Page, PageQuery, Reply, Routes, rejected
+from services.runtime.http import Call, Cursor, Input, Page, PageQuery, Reply, Routes, rejected
 from services.runtime.identity.principal import Role
 
 _RUN = {Role.SUPERVISOR, Role.ADMIN}
@@ -20,9 +20,6 @@ _READ = {Role.SUPERVISOR, Role.ADMIN, Role.MARKETING, Role.AUDITOR}
 
 Wake = Callable[[], Awaitable[None]]
 """Tells every pool owner, on every instance, to look again."""
-
-Owners = Callable[[], list[dict[str, Any]]]
-"""The pools owned by this instance, with their last pacing decision."""
 
 
 class NewPool(Input):
@@ -120,19 +117,7 @@ class StopView(BaseModel):
     reason: str
 
 
-class Status(BaseModel):
-    """The dialer in figures, without anything about a person."""
-
-    ringing: int
-    waiting: int
-    talking: int
-    campaigns_running: int
-    operators: dict[str, int]
-    outcomes: dict[str, int]
-    pools: list[dict[str, Any]]
-
-
-def floor_routes(store: MarketingStore, wake: Wake, owners: Owners) -> Routes:
+def floor_routes(store: MarketingStore, wake: Wake) -> Routes:
     """Return the routes of the floor."""
     routes = Routes(prefix="/api/dialer", tag="floor")
     after = Cursor(tuple[str, UUID])
@@ -198,10 +183,6 @@ def floor_routes(store: MarketingStore, wake: Wake, owners: Owners) -> Routes:
         await store.lift(body.scope, _target(body))
         await wake()
         return Page(items=[StopView(**one) for one in await store.list_stops()])
-
-    @routes.get("/status", roles=PUBLIC, summary="The dialer in figures, without anything about a person")
-    async def get_status() -> Status:
-        return Status(**await store.load_status(), pools=owners())
 
     return routes
 

@@ -1,7 +1,7 @@
 """A campaign: its plan, its states, and everything that is missing before it may be launched."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -98,6 +98,9 @@ class CampaignState(StrEnum):
     STOPPED = "stopped"
 
 
+SEVERAL_LINES = frozenset({Mode.RATIO, Mode.PREDICTIVE})
+"""Modes with more lines than operators."""
+
 Command = Literal["launch", "pause", "resume", "stop", "finish"]
 
 _MOVES: dict[tuple[CampaignState, Command], CampaignState] = {
@@ -162,3 +165,8 @@ def missing_for_launch(campaign: Campaign, *, trunk_known: bool, legal_hours_lef
         (not trunk_known, "plan.trunk", f"there is no trunk named {campaign.plan.trunk!r}; create it first"),
     )
     return [Missing(field, problem) for wrong, field, problem in checks if wrong]
+
+
+def one_by_one(campaign: Campaign) -> Campaign:
+    """Return the campaign as it runs where the rules allow no line without an operator waiting for it."""
+    return replace(campaign, plan=campaign.plan.model_copy(update={"mode": Mode.PROGRESSIVE}))

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.dialer.domain import leads as lead_rules
-from services.dialer.domain.campaigns import Campaign
+from services.dialer.domain.campaigns import SEVERAL_LINES, Campaign, one_by_one
 from services.dialer.domain.leads import Lead, MessageStep, Stream
 from services.dialer.domain.operators import Operator
 from services.dialer.ports import Change, Fence, PoolStore
@@ -42,6 +42,14 @@ class _Queue:
     asked_at: datetime | None = None
 
 
+@dataclass(slots=True)
+class _Judged:
+    """Leads that may be called now, and those for whom an operator must be waiting before the phone rings."""
+
+    allowed: list[Candidate] = field(default_factory=list[Candidate])
+    restricted: list[Lead] = field(default_factory=list[Lead])
+
+
 class Hopper:
     """Hands out leads of one campaign; what the gate holds back is put off in the store at once."""
 
@@ -54,19 +62,28 @@ class Hopper:
         self._queues: Mapping[Stream, _Queue] = {stream: _Queue() for stream in Stream}
         self._owed_fresh = 0.0
         self.held: dict[str, int] = {}
+        self.one_by_one = False
+        """Whether all that was left at the last look may be called with an operator waiting, and not otherwise."""
 
     async def take(
         self, campaign: Campaign, count: int, now: datetime, free: Mapping[UUID, Operator]
     ) -> list[Candidate]:
         """Return at most *count* leads that may be called now; *free* are the operators who could take a callback."""
         found: list[Candidate] = []
-        looked = 0
+        looked = restricted = 0
         while len(found) < count and looked < count + FETCH:
             leads = await self._next(campaign, count - len(found), now, free)
             if not leads:
                 break
             looked += len(leads)
-            found += await self._judge(campaign, leads, now)
+            judged = await self._judge(campaign, leads, now)
+            found += judged.allowed
+            restricted += len(judged.restricted)
+            for lead in judged.restricted:
+                self._queues[lead.stream].leads.append(lead)
+            if judged.restricted and not judged.allowed:
+                break
+        self.one_by_one = restricted > 0 and not found
         return found
 
     async def take_messages(self, campaign: Campaign, now: datetime) -> list[Candidate]:
@@ -75,7 +92,7 @@ class Hopper:
         leads = [queue.leads.popleft() for _ in range(len(queue.leads))]
         step = campaign.plan.cadence[min(leads[0].step, len(campaign.plan.cadence) - 1)] if leads else None
         channel = step.channel if isinstance(step, MessageStep) else "sms"
-        return await self._judge(campaign, leads, now, channel) if leads else []
+        return (await self._judge(campaign, leads, now, channel)).allowed if leads else []
 
     async def _next(self, campaign: Campaign, count: int, now: datetime, free: Mapping[UUID, Operator]) -> list[Lead]:
         callbacks = await self._callbacks(count, now, free)
@@ -109,17 +126,21 @@ class Hopper:
             queue.asked_at = now
         return queue
 
-    async def _judge(
-        self, campaign: Campaign, leads: list[Lead], now: datetime, channel: str = "voice"
-    ) -> list[Candidate]:
+    async def _judge(self, campaign: Campaign, leads: list[Lead], now: datetime, channel: str = "voice") -> _Judged:
         histories = await self._store.load_history(leads, now - HISTORY)
-        allowed: list[Candidate] = []
+        judged = _Judged()
         put_off: list[Change] = []
         for lead, history in zip(leads, histories, strict=True):
             verdict = self._gatekeeper.judge(campaign, lead, history, now, channel=channel)
             if verdict.allowed:
-                allowed.append(Candidate(lead, verdict))
+                judged.allowed.append(Candidate(lead, verdict))
                 continue
+            if channel == "voice" and campaign.plan.mode in SEVERAL_LINES:
+                # What forbids several lines at once may allow one: the lead waits for that, never for more.
+                verdict = self._gatekeeper.judge(one_by_one(campaign), lead, history, now)
+                if verdict.allowed:
+                    judged.restricted.append(lead)
+                    continue
             held = verdict.held_by or "gate"
             self.held[held] = self.held.get(held, 0) + 1
             if verdict.until is not None:
@@ -129,4 +150,4 @@ class Hopper:
             put_off.append(Change(lead=after, fence=self._fence, facts=announcements.of_lead(after, now)))
         if put_off:
             await self._store.commit(put_off)
-        return allowed
+        return judged

@@ -19,6 +19,7 @@ from services.runtime.errors import UnavailableError
 log = structlog.get_logger()
 
 SAVE_EVERY_S = 2.0
+RESTRICTED = "The rules ask for an operator before each call. "
 DIARY_EVERY = timedelta(seconds=1)
 """Decisions come many times a second; the diary keeps one a second, and each that placed lines for new reasons."""
 
@@ -83,9 +84,13 @@ class PacingDesk:
         elif self._shadow is None or self._shadow[0] is not mode:
             self._shadow = (mode, self._make(self._policy.to_state()))
 
-    def decide(self, floor: Floor, now: datetime) -> Decision:
-        """Return how many lines to place, and note it."""
-        decision = self.decision = self._policy.decide(floor)
+    def decide(self, floor: Floor, now: datetime, restricted: frozenset[str] = frozenset()) -> Decision:
+        """Return how many lines to place, and note it; the rules keep *restricted* campaigns to one per operator."""
+        decision = self._policy.decide(floor)
+        if restricted:
+            explain = {k: RESTRICTED + text if k in restricted else text for k, text in decision.explain.items()}
+            decision = replace(decision, explain=explain)
+        self.decision = decision
         self._diary.note(now, decision, self._shadowed(floor))
         self._changed = self._changed or bool(floor.events)
         return decision

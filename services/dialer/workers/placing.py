@@ -1,9 +1,10 @@
 """Lines: as many as pacing says, to the leads the gate allows; and the messages to those who were not reached."""
 
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.dialer.domain import leads as lead_rules
-from services.dialer.domain.campaigns import Campaign
+from services.dialer.domain.campaigns import SEVERAL_LINES, Campaign, one_by_one
 from services.dialer.domain.leads import Lead, MessageStep
 from services.dialer.domain.pacing import Mode
 from services.dialer.ports import Change
@@ -18,6 +19,8 @@ from services.runtime.errors import UnavailableError
 HELD_BACK_S = 0.25
 UNAVAILABLE_S = 0.5
 MESSAGES_EVERY_S = 1.0
+RESTRICTED_FOR = timedelta(seconds=30)
+"""How long a campaign keeps to one line per operator before the rules are asked again for more."""
 
 
 class Placing:
@@ -30,6 +33,7 @@ class Placing:
         self._reserving = reserving
         self._offers = offers
         self._hoppers: dict[UUID, Hopper] = {}
+        self._restricted: dict[UUID, datetime] = {}
 
     async def run(self) -> None:
         """Place for ever."""
@@ -53,12 +57,13 @@ class Placing:
     async def _place(self) -> float:
         """Place what pacing asks for; return when to ask again, in seconds."""
         board, now = self._board, self._board.now()
-        floor = board.book.floor(now, board.running_campaigns(), board.operators, board.calls, board.silent)
-        decision = self._pacing.decide(floor, now)
+        campaigns = [self._as_allowed(campaign, now) for campaign in board.running_campaigns()]
+        floor = board.book.floor(now, campaigns, board.operators, board.calls, board.silent)
+        decision = self._pacing.decide(floor, now, frozenset(str(campaign_id) for campaign_id in self._restricted))
         try:
-            for campaign_key, count in decision.dial.items():
-                campaign = board.campaign(UUID(campaign_key))
-                if count > 0 and campaign is not None and board.running(campaign):
+            for campaign in campaigns:
+                count = decision.dial.get(str(campaign.id), 0)
+                if count > 0 and board.running(board.campaigns.get(campaign.id, campaign)):
                     await self._place_campaign(campaign, count)
         except UnavailableError:
             return UNAVAILABLE_S
@@ -66,11 +71,25 @@ class Placing:
 
     async def _place_campaign(self, campaign: Campaign, count: int) -> None:
         board = self._board
-        candidates = await self._hopper(campaign.id).take(campaign, count, board.now(), board.free())
+        hopper = self._hopper(campaign.id)
+        candidates = await hopper.take(campaign, count, board.now(), board.free())
+        if hopper.one_by_one:
+            self._restricted[campaign.id] = board.now() + RESTRICTED_FOR
+            board.wake_placing.set()
         if campaign.plan.mode is Mode.PREVIEW:
             await self._offers.show(candidates)
         else:
             await self._reserving.reserve(campaign, candidates)
+
+    def _as_allowed(self, campaign: Campaign, now: datetime) -> Campaign:
+        """Return the campaign with one line per operator while the rules ask for that."""
+        until = self._restricted.get(campaign.id)
+        if until is None or campaign.plan.mode not in SEVERAL_LINES:
+            return campaign
+        if now >= until:
+            del self._restricted[campaign.id]
+            return campaign
+        return one_by_one(campaign)
 
     def _hopper(self, campaign_id: UUID) -> Hopper:
         hopper = self._hoppers.get(campaign_id)

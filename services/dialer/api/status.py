@@ -1,0 +1,67 @@
+"""The dialer in figures, open to everybody: counts and reasons, nothing about a person, no names."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from services.dialer.api.campaigns import NEWEST, Progress, progress_of
+from services.dialer.domain.campaigns import CampaignState
+from services.dialer.ports import MarketingStore
+from services.runtime.clock import Clock
+from services.runtime.http import PUBLIC, Routes
+
+Owners = Callable[[], list[dict[str, Any]]]
+"""The pools owned by this instance, with their last pacing decision."""
+
+COUNTED_EVERY_S = 5.0
+"""Leads are counted at most this often, however many ask: the route is open, and a campaign may have a million."""
+
+SHOWN = 20
+"""Running campaigns with their progress, at most."""
+
+
+class RunningProgress(Progress):
+    """Where a running campaign stands."""
+
+    campaign_id: UUID
+
+
+class Status(BaseModel):
+    """The dialer in figures; *outcomes* are those of the last five minutes."""
+
+    ringing: int
+    waiting: int
+    talking: int
+    campaigns_running: int
+    operators: dict[str, int]
+    outcomes: dict[str, int]
+    pools: list[dict[str, Any]]
+    progress: list[RunningProgress]
+
+
+def status_routes(store: MarketingStore, owners: Owners, clock: Clock) -> Routes:
+    """Return the route of the figures."""
+    routes = Routes(prefix="/api/dialer", tag="status")
+    counted: list[tuple[float, list[RunningProgress]]] = []
+
+    @routes.get("/status", roles=PUBLIC, summary="The dialer in figures, without anything about a person")
+    async def get_status() -> Status:
+        if not counted or clock.monotonic() - counted[0][0] >= COUNTED_EVERY_S:
+            counted[:] = [(clock.monotonic(), await _count())]
+        return Status(**await store.load_status(), pools=owners(), progress=counted[0][1])
+
+    async def _count() -> list[RunningProgress]:
+        now = clock.now()
+        campaigns = await store.list_campaigns(NEWEST, 100)
+        running = [one for one in campaigns if one.state is CampaignState.RUNNING][:SHOWN]
+        found: list[RunningProgress] = []
+        for campaign in running:
+            since = campaign.launched_at or campaign.created_at
+            leads, outcomes = await store.load_progress(campaign.id, now, since - timedelta(seconds=1))
+            found.append(RunningProgress(campaign_id=campaign.id, **progress_of(leads, outcomes).model_dump()))
+        return found
+
+    return routes
