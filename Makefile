@@ -12,7 +12,7 @@ REAL_PEERS := kafka or pg15 or chromium
 CODE := services tests tools benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format verify bench settings lock kafka postgres15 chromium clean
+.PHONY: help setup run test check format verify bench docs lock kafka postgres15 chromium clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,7 +33,7 @@ check: setup ## Check format, lint, types, imports, migrations and units (under 
 	$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
 	find services -path '*/migrations/*.sql' -print0 | xargs -0 $(BIN)/squawk
 	$(BIN)/yamllint --strict -c deploy/.yamllint deploy
-	$(PYTEST) -n $(JOBS) -m "not (pg or broker or system or $(REAL_PEERS))"
+	HYPOTHESIS_PROFILE=quick $(PYTEST) -n $(JOBS) -m "not (pg or broker or system or long or $(REAL_PEERS))"
 
 format: setup ## Format the code and apply the safe fixes
 	$(BIN)/ruff check --quiet --fix $(CODE) || true
@@ -43,8 +43,8 @@ verify: setup kafka postgres15 chromium ## Run suites on Apache Kafka and Postgr
 	GALW_TEST_BROKER=kafka GALW_TEST_POSTGRES=pg15 \
 		$(PYTEST) -n $(JOBS) -m "pg or broker or system or $(REAL_PEERS)" $(or $(TESTS),tests/standalone)
 
-settings: setup ## Print the table of settings
-	@$(BIN)/python -m tools.settings
+docs: setup ## Write the generated documents anew: settings, events' JSON Schemas, AsyncAPI
+	@$(BIN)/python -m tools.docs
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11
 

@@ -1,4 +1,7 @@
-"""Fixtures every suite may use, the two Hypothesis profiles, and a rule: no test talks beyond this machine."""
+"""Fixtures every suite may use, Hypothesis profiles, and a rule: no test talks beyond this machine.
+
+The profiles: *quick* in `make check`, *fast* in `make test`, *deep* for a night.
+"""
 
 import ipaddress
 import os
@@ -13,6 +16,7 @@ from hypothesis import settings
 from services.standalone.postgres import PostgresServer
 from tests.peers import Databases, RunningBroker, chosen_broker, chosen_postgres, postgres_server, scratch_folder
 
+settings.register_profile("quick", max_examples=10, deadline=None, derandomize=True, database=None)
 settings.register_profile("fast", max_examples=50, deadline=None, derandomize=True, database=None)
 settings.register_profile("deep", max_examples=2_000, deadline=None, database=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))

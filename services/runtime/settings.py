@@ -1,7 +1,8 @@
 """Settings from the environment: one frozen class per service, read once by `__main__`, described for the docs."""
 
-from collections.abc import Sequence
-from typing import ClassVar
+from pathlib import Path
+from types import NoneType
+from typing import Any, ClassVar, Literal, get_args, get_origin
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -34,20 +35,37 @@ class Settings(BaseSettings):
     stop_timeout_s: float = Field(10.0, gt=0, description="Seconds that a graceful stop may take.")
 
 
-def settings_table(classes: Sequence[type[BaseSettings]]) -> str:
-    """Return a Markdown table of every variable of *classes*: name, type, default, meaning."""
+def settings_table(settings: type[BaseSettings]) -> str:
+    """Return a Markdown table of the variables that *settings* adds to its base: name, type, default, meaning."""
+    prefix = settings.model_config.get("env_prefix", "")
+    inherited = {name for base in settings.__bases__ for name in getattr(base, "model_fields", {})}
     rows: dict[str, str] = {}
-    for cls in classes:
-        prefix = cls.model_config.get("env_prefix", "")
-        for name, field in cls.model_fields.items():
-            variable = f"{prefix}{name}".upper()
-            default = "required" if field.is_required() else _shown(field.get_default(call_default_factory=True))
-            kind = getattr(field.annotation, "__name__", str(field.annotation))
-            rows[variable] = f"| `{variable}` | {kind} | {default} | {field.description or ''} |"
+    for name, field in settings.model_fields.items():
+        if name in inherited:
+            continue
+        variable = f"{prefix}{name}".upper()
+        default = "required" if field.is_required() else _shown(field.get_default(call_default_factory=True))
+        rows[variable] = f"| `{variable}` | {_kind(field.annotation)} | {default} | {field.description or ''} |"
     head = ["| variable | type | default | meaning |", "|---|---|---|---|"]
-    return "\n".join([*head, *(rows[name] for name in sorted(rows))]) + "\n"
+    return "\n".join([*head, *(rows[name] for name in sorted(rows))]) + "\n" if rows else ""
 
 
 def _shown(value: object) -> str:
     empty = value is None or value == "" or (isinstance(value, SecretStr) and not value.get_secret_value())
     return "none" if empty else f"`{value}`"
+
+
+def _kind(annotation: Any) -> str:
+    """Return the type in words, without the None that an optional setting has anyway."""
+    if get_origin(annotation) is Literal:
+        return " or ".join(f"`{value}`" for value in get_args(annotation))
+    if alternatives := [one for one in get_args(annotation) if one is not NoneType]:
+        return " or ".join(_kind(one) for one in alternatives)
+    return {
+        str: "text",
+        int: "whole number",
+        float: "number",
+        bool: "yes or no",
+        SecretStr: "secret",
+        Path: "path",
+    }.get(annotation, str(annotation))

@@ -27,9 +27,6 @@ class Grid:
         self.forget = forget
 
 
-pytestmark = pytest.mark.timeout(240)
-
-
 @pytest.fixture(params=["memory", pytest.param("real", marks=pytest.mark.broker)])
 def grid(request: pytest.FixtureRequest) -> Grid:
     if request.param == "memory":

@@ -25,6 +25,7 @@ def silence() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("first", range(FIRST, FIRST + SEEDS, CHUNK))
 def test_the_rules_hold_whatever_crashes(first: int) -> None:
