@@ -66,7 +66,7 @@ def _put_together(
         watermarks={CRM_CONSENTS.name: watermark},
     )
     store = PgStore(pool, digest, new_id, messaging.signal)
-    routes = [*crm_routes(store, digest), *identity_routes(identity)]
+    routes = [*crm_routes(store, digest), *messaging.routes, *identity_routes(identity)]
     app = build_app(NAME, routes, verifier=identity.verifier, clock=clock, pool=pool, readiness=messaging.checks)
     loops: list[Loop] = [
         *messaging.loops,

@@ -234,6 +234,7 @@ async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make
         live_routes(board.hub, verifier, board.snapshot, path="/api/dialer/live", roles={Role.OPERATOR}),
         push_routes(board.hub, secret),
         poke_routes(board.hear, lambda request: check_internal(request, secret)),
+        *messaging.routes,
     ]
     checks = [*messaging.checks, _CarrierCheck(board)]
 

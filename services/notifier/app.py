@@ -74,6 +74,7 @@ def _put_together(
         message_routes(store, Receiving(phone_key, settings.stop_scope, make_id)),
         template_routes(store, settings.organisation),
         status_routes(store, clock, lambda: deliveries.in_hand),
+        *messaging.routes,
     ]
     app = build_app(NAME, routes, verifier=verifier, clock=clock, pool=pool, readiness=messaging.checks)
     loops: list[Loop] = [

@@ -10,11 +10,13 @@ from services.runtime.bus import Bus
 from services.runtime.clock import Clock
 from services.runtime.confirmations import Confirmations
 from services.runtime.consumer import Consumer, Handlers
+from services.runtime.consumer.routes import dead_letter_routes
 from services.runtime.epoch import EpochKeeper, Epochs
 from services.runtime.health import Check
 from services.runtime.ids import NewId
 from services.runtime.kafka import KafkaBus
 from services.runtime.outbox import OutboxRelay, OutboxSignal, Retention, Watermark
+from services.runtime.outbox.routes import republish_routes
 from services.runtime.postgres import Pool
 from services.runtime.recycle import Recycle
 from services.runtime.service import Loop
@@ -47,6 +49,8 @@ class Messaging:
         self.service = service
         self.bus = bus
         self.signal = OutboxSignal()
+        self.routes = [dead_letter_routes(service, pool), republish_routes(service, pool, self.signal)]
+        """What an administrator asks when something was not heard; for the service's application."""
         self.epochs = Epochs(clock)
         self.shards = Shards(database_url, service, clock, new_id)
         self.confirmations = Confirmations(service, pool, bus, self.shards, self.epochs, clock)

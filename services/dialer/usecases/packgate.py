@@ -108,7 +108,9 @@ def hours_of(hours: tuple[Hours, ...]) -> gate.Hours:
 def _address(person: Person) -> gate.Address | None:
     if person.country is None:
         return None
-    return gate.Address(person.country, person.region, person.postal_code, person.address_verified_on)
+    # The CRM writes ISO 3166-2 (US-NY), the gate the part after the country, which it keeps apart.
+    region = None if person.region is None else person.region.removeprefix(f"{person.country}-")
+    return gate.Address(person.country, region, person.postal_code, person.address_verified_on)
 
 
 def _relationship(person: Person) -> gate.Relationship:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
+
 from services.runtime.bus import Record
 from services.runtime.consumer.decode import Item
 from services.runtime.errors import GalwError
@@ -90,7 +92,8 @@ def to_record(row: Any) -> Record:
 
 
 def _columns(identity: object, record: Record, key: bytes | None) -> tuple[object, ...]:
-    # Header values are bytes that need not be text, so JSON holds them in base64.
-    headers = [[name, base64.b64encode(value or b"").decode()] for name, value in record.headers]
+    # Header values are bytes that need not be text, so JSON holds them in base64. It goes as text, since the driver
+    # takes a list in a list for an array of one dimension more, and an empty one for nothing.
+    headers = orjson.dumps([[name, base64.b64encode(value or b"").decode()] for name, value in record.headers]).decode()
     value = record.value if record.value is not None else b""
     return identity, record.topic, record.partition, record.offset, record.produced_at, key, value, headers
