@@ -28,6 +28,7 @@ Prepare = Callable[[str], Awaitable[None]]
 
 _ROOM_BYTES = 2 * 1024**3
 _DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
+_DROP_TRIES = 50
 # A child dies with the thread that started it, and tests restart brokers from threads that end with their event loop.
 _LASTING_THREAD = ThreadPoolExecutor(1)
 
@@ -47,7 +48,16 @@ class Databases:
 
     async def drop(self, url: str) -> None:
         """Remove the database at *url*, cutting off whoever still uses it."""
-        await self._execute(f'DROP DATABASE "{url.rpartition("/")[2]}" WITH (FORCE)')
+        for patience in range(_DROP_TRIES, -1, -1):
+            try:
+                await self._execute(f'DROP DATABASE "{url.rpartition("/")[2]}" WITH (FORCE)')
+            except asyncpg.InsufficientPrivilegeError:
+                # An autovacuum worker is at it, and only a superuser may end that one; it is soon done.
+                if not patience:
+                    raise
+                await asyncio.sleep(0.2)
+            else:
+                return
 
     async def _template(self, prepare: Prepare) -> str:
         if prepare not in self._templates:

@@ -336,6 +336,10 @@ class Messages(Protocol):
         """Return the last message to the person, to know address and language."""
         ...
 
+    async def last_language(self, contact_id: UUID) -> str | None:
+        """Return the language that the last message to the person named, if any did."""
+        ...
+
     async def add_inbound(self, inbound: Inbound) -> None:
         """Write what a person wrote; `ConflictError` when the provider's id is there already."""
         ...

@@ -36,6 +36,10 @@ _PHRASES = (
     r"\b(?:not interested|wrong number)$",
 )
 _PHRASE = re.compile("|".join(_PHRASES))
+_FIRST = re.compile(
+    rf"\s*({'|'.join(word for word in _PER_SE if word not in ('end', 'cancel'))})\s*[,.;:!–—-]", re.IGNORECASE
+)
+"""A no, a pause, and then more: "STOP, said Mair". "End" and "cancel" begin too many requests."""
 _NEGATED = re.compile(rf"\b(?:{_NO}|did not|didnt|didn t|not) (?:stop|unsubscribe|opt out|quit|cancel)\b")
 _MISSPELT = ("stop", "unsubscribe", "optout", "stopall")
 
@@ -73,6 +77,9 @@ def understand(text: str) -> Meaning:
             return OptOut(candidate)
         if candidate in _HELP:
             return Help()
+    first = _FIRST.match(text[:MAX_TEXT])
+    if first is not None:
+        return OptOut(first[1].lower())
     if _NEGATED.search(plain):
         return Reply()
     misspelt = next((word for word in _MISSPELT if _one_slip(core.replace(" ", ""), word)), None)

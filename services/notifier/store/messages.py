@@ -107,6 +107,10 @@ class PgMessages:
         row = await self._conn.fetchrow(SQL["message_last"], contact_id, channel)
         return None if row is None else _message(row)
 
+    async def last_language(self, contact_id: UUID) -> str | None:
+        """Return the language that the last message to the person named."""
+        return await self._conn.fetchval(SQL["message_language"], contact_id)
+
     async def add_inbound(self, inbound: Inbound) -> None:
         """Write what a person wrote; `ConflictError` when the provider's id is there already."""
         try:

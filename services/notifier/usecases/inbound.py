@@ -119,7 +119,6 @@ async def _answer(
             return None  # confirmed already: only one message after a no
         template, life = f"opt-out-{wrote.channel}", CONFIRMATION_LIFE
         request_id = receiving.new_id()
-    last = await tx.messages.last_to(people[0], wrote.channel)
     return Message(
         id=receiving.new_id(),
         request_id=request_id,
@@ -129,7 +128,7 @@ async def _answer(
         to=address,
         to_digest=digest,
         template=template,
-        language=None if last is None else last.language,
+        language=await tx.messages.last_language(people[0]),
         variables={},
         purpose="answer",
         requested_at=now,

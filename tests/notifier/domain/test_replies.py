@@ -15,6 +15,7 @@ NO = [
     *("do not text me again", "Don't ever call me", "don’t contact me", "no more texts", "No more of these calls"),
     *("take me off your list", "remove me", "please delete my number", "leave me alone", "I want to unsubscribe"),
     *("I would like to opt out of this", "wrong number", "never phone me"),
+    *("STOP, said Mair", "Stop! I never asked for this", "unsubscribe: all of it"),
 ]
 HELP = ["HELP", "help", "Help!", "info", "Cymorth", "please help"]
 REPLY = [
@@ -22,6 +23,7 @@ REPLY = [
     *("cancel my appointment", "please cancel the order of tuesday", "the end", "shop", "step", "top", "stow", "spot"),
     *("I'm at the bus stop", "stop by at five", "don't stop", "please do not cancel", "I did not unsubscribe"),
     *("will you call me?", "end of the month suits me", "remove the second item"),
+    *("Cancel: the Tuesday visit, please", "End - of the month that is"),
 ]
 
 
