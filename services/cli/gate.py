@@ -108,6 +108,11 @@ def _with_packs(value: dict[str, Any], packs: Packs) -> tuple[Packs, dict[str, A
 
 def _lines(source: BinaryIO) -> Iterator[bytes]:
     while line := source.readline(_LINE_LIMIT):
+        if len(line) == _LINE_LIMIT and not line.endswith(b"\n"):
+            # The rest of an endless line belongs to it: one line in is one line out, and it is no JSON now.
+            while (rest := source.readline(_LINE_LIMIT)) and not rest.endswith(b"\n"):
+                pass
+            line = line[:1] + b"..."
         if line.strip():
             yield line
 

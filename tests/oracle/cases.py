@@ -197,8 +197,8 @@ def _consent(rng: random.Random, at: datetime) -> dict[str, Any]:
         withdrawn = (given + timedelta(minutes=rng.randint(0, 400 * 1440))).isoformat()
     return {
         "kind": rng.choice(("express", "written", "optin", "optin")),
-        "purpose": rng.choice(("marketing", "marketing", "marketing", "informational", "survey", "debt_collection")),
-        "channel": rng.choice(("voice", "voice", "voice", "sms", "email")),
+        "purpose": rng.choice((*("marketing",) * 12, *("informational", "survey", "debt_collection") * 4, None)),
+        "channel": rng.choice((*("voice",) * 12, *("sms", "email") * 4, None)),
         "given_at": given.isoformat(),
         "withdrawn_at": withdrawn,
         "outside_hours": rng.random() < 0.2,

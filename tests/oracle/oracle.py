@@ -222,7 +222,13 @@ class Oracle:
             for c in self.facts.get("consents") or []
             if (c.get("purpose"), c.get("channel")) == (self.purpose, self.channel)
         ]
-        ended = [instant(c["withdrawn_at"]) for c in mine if c.get("withdrawn_at")]
+        ended = [
+            instant(c["withdrawn_at"])
+            for c in self.facts.get("consents") or []
+            if c.get("withdrawn_at")
+            and c.get("purpose") in (None, self.purpose)
+            and c.get("channel") in (None, self.channel)
+        ]
         for consent in mine:
             if (
                 not consent.get("given_at")
@@ -315,6 +321,8 @@ class Oracle:
             ]
         if cool["lasting"] == "calendar_day":
             return any(local(e, z).date() == local(at, z).date() for e in events for z in self.zones)
+        if cool["lasting"][-1] in "MY" and "T" not in cool["lasting"]:
+            return any(at < datetime.combine(later(e.date(), cool["lasting"]), e.timetz()) for e in events)
         return any(at - e < length_of(cool["lasting"]) for e in events)
 
     def abandons(self, limit: Json) -> bool:

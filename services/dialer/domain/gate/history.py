@@ -10,7 +10,7 @@ from datetime import date
 
 from services.dialer.domain.gate.facts import ConsentKind, Facts, PastAttempt
 from services.dialer.domain.gate.packs import CapAttempts, CapKey, CoolDown, NeedScrub, Span, Unless
-from services.dialer.domain.gate.zones import Zone, to_us
+from services.dialer.domain.gate.zones import DAY, EPOCH_DAY, Zone, to_us
 
 
 class History:
@@ -23,9 +23,20 @@ class History:
         self._facts = facts
         self._zones = zones
         self._refused = None if facts.refused_at is None else to_us(facts.refused_at)
-        consents = [c for c in facts.consents if c.purpose == facts.purpose and c.channel == facts.channel]
-        self._consents = [(c, to_us(c.given_at)) for c in consents if c.given_at is not None and c.kind is not None]
-        self._withdrawals = [to_us(c.withdrawn_at) for c in consents if c.withdrawn_at is not None]
+        self._consents = [
+            (c, to_us(c.given_at))
+            for c in facts.consents
+            if c.purpose == facts.purpose
+            and c.channel == facts.channel
+            and c.given_at is not None
+            and c.kind is not None
+        ]
+        # A withdrawal that does not say of what may be of this.
+        self._withdrawals = [
+            to_us(c.withdrawn_at)
+            for c in facts.consents
+            if c.withdrawn_at is not None and c.purpose in (facts.purpose, None) and c.channel in (facts.channel, None)
+        ]
 
     def has_consent(self, kinds: frozenset[ConsentKind], us: int, *, outside_hours: bool = False) -> bool:
         """Tell whether a grant of one of *kinds* holds: the latest event wins, of two at once the withdrawal."""
@@ -131,6 +142,9 @@ class History:
         """Return the first instant from *us* at which the cool-down after the last such event is over."""
         found = us
         for at in self._events(cool):
+            if cool.lasting.months:
+                found = max(found, _months_after(at, cool.lasting.months))
+                continue
             if not cool.lasting.calendar_day:
                 found = max(found, at + cool.lasting.us)
                 continue
@@ -149,6 +163,12 @@ class History:
             and attempt.channel in ("voice", None)
             and self._concerns(cool.key, attempt)
         ]
+
+
+def _months_after(us: int, months: int) -> int:
+    """Return the instant so many months later, at the same time of day in UTC."""
+    days, rest = divmod(us, DAY)
+    return (_after(date.fromordinal(days + EPOCH_DAY), Span(months=months)) - EPOCH_DAY) * DAY + rest
 
 
 def _after(since: date, length: Span) -> int:

@@ -359,7 +359,7 @@ def _read_cap(reader: Reader, name: str) -> CapAttempts | None:
 def _read_cool_down(reader: Reader, name: str) -> CoolDown | None:
     cool = reader.take_reader(name)
     after: Outcome | Literal["refused"] | None = _choice(cool, "after", ("refused", *get_args(Outcome)), required=True)
-    lasting = _length(cool, "lasting")
+    lasting = _length(cool, "lasting", months=True)
     modes: frozenset[Mode] = _choices(cool, "modes", MODES)
     key: CapKey = _choice(cool, "per", get_args(CapKey)) or "person"
     cool.finish()
@@ -418,12 +418,12 @@ _EFFECTS: dict[str, Callable[[Reader, str], Effect | None]] = {
 }
 
 
-def _length(reader: Reader, key: str) -> Span | None:
+def _length(reader: Reader, key: str, *, months: bool = False) -> Span | None:
     text = reader.take_text(key, required=True)
     if text == "calendar_day":
         return Span(calendar_day=True)
     span = None if text is None else _span(text, reader.line_of(key), reader.report)
-    if span is not None and span.months:
+    if span is not None and span.months and not months:
         reader.report.refuse(reader.line_of(key), f"{key!r} counts days or hours, not months; write P30D")
     return span
 

@@ -176,7 +176,7 @@ def _instant(value: object, field: str) -> datetime | None:
         except ValueError:
             instant = None
         # The years are those for which every zone's local date exists and the horizon stays in the calendar.
-        if instant is not None and instant.tzinfo is not None and 1970 < instant.year < 9000:
+        if instant is not None and instant.tzinfo is not None and 1900 < instant.year < 9000:
             return instant.astimezone(UTC)
     raise FactError(field, "an instant with its offset, such as 2026-11-23T20:30:00-05:00")
 
