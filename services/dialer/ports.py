@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
@@ -80,12 +80,40 @@ class Conflict:
 
 
 @dataclass(frozen=True, slots=True)
+class CapNow:
+    """A cap to check under lock: at most *maximum* attempts at the person that rang, or still may, in a span.
+
+    A rolling span is as long as *lasting*; a calendar one goes from *begins_at* to *ends_at*. *number*, *subject* and
+    *campaign_id* say which attempts count, None for all; those that ended in *but_not* never do.
+    """
+
+    maximum: int
+    lasting: timedelta | None = None
+    begins_at: datetime | None = None
+    ends_at: datetime | None = None
+    number: str | None = None
+    subject: str | None = None
+    campaign_id: UUID | None = None
+    but_not: frozenset[str] = frozenset()
+
+    def since(self, now: datetime) -> datetime:
+        """Return the instant after which attempts count."""
+        if self.lasting is not None:
+            return now - self.lasting
+        return now if self.begins_at is None else self.begins_at
+
+    def frees_at(self, at: datetime) -> datetime | None:
+        """Return when the attempt reserved *at* no longer counts."""
+        return self.ends_at if self.lasting is None else at + self.lasting
+
+
+@dataclass(frozen=True, slots=True)
 class Reservation:
-    """A wish to call: the attempt to insert, the lead it takes, and the rolling caps (maximum, seconds) to check."""
+    """A wish to call: the attempt to insert, the lead it takes, and the caps to check under lock."""
 
     attempt: Attempt
     lead: Lead
-    caps: tuple[tuple[int, float], ...]
+    caps: tuple[CapNow, ...]
     fence: Fence
 
 

@@ -251,11 +251,21 @@ class MemoryDialerStore:
     def _capped(self, reservations: Sequence[Reservation], now: datetime) -> dict[int, Refusal]:
         capped: dict[int, Refusal] = {}
         for index, reservation in enumerate(reservations):
-            for maximum, window_s in reservation.caps:
-                window = timedelta(seconds=window_s)
-                rung = self._rung(reservation.attempt.contact_id, now - window)
-                if len(rung) >= maximum:
-                    capped[index] = Refusal("cap", until=rung[0].reserved_at + window)
+            for cap in reservation.caps:
+                rung = [
+                    a
+                    for a in self._rung(reservation.attempt.contact_id, cap.since(now))
+                    if (a.outcome is None or a.outcome.value not in cap.but_not)
+                    and cap.number in (None, a.phone)
+                    and (cap.subject is None or self.db.campaigns[a.campaign_id].plan.subject in ("", cap.subject))
+                    and cap.campaign_id in (None, a.campaign_id)
+                ]
+                if len(rung) < cap.maximum:
+                    continue
+                until = cap.frees_at(rung[-cap.maximum].reserved_at)
+                other = capped.get(index)
+                if other is None or (until is not None and other.until is not None and until > other.until):
+                    capped[index] = Refusal("cap", until=until)
         return capped
 
     async def commit(self, changes: Sequence[Change]) -> list[Committed | Conflict]:

@@ -116,17 +116,29 @@ async def _lock(conn: Connection, reservations: Sequence[Reservation], now: date
 
 
 async def _capped(conn: Connection, reservations: Sequence[Reservation], now: datetime) -> dict[int, Refusal]:
-    """Return the reservations whose person has used up a rolling cap, with when the oldest attempt leaves its span."""
+    """Return the reservations whose person has used up a cap, with when one of the attempts no longer counts."""
     asked = [(i, r.attempt.contact_id, cap) for i, r in enumerate(reservations) for cap in r.caps]
     if not asked:
         return {}
-    spans = [now - timedelta(seconds=cap[1]) for _, _, cap in asked]
-    counts = await conn.fetch(SQL["attempt_count_rung"], list(range(len(asked))), [a[1] for a in asked], spans)
+    caps = [cap for _, _, cap in asked]
+    full = await conn.fetch(
+        SQL["attempt_count_rung"],
+        list(range(len(asked))),
+        [contact for _, contact, _ in asked],
+        [cap.maximum for cap in caps],
+        [cap.since(now) for cap in caps],
+        [cap.number for cap in caps],
+        [cap.subject for cap in caps],
+        [cap.campaign_id for cap in caps],
+        [" ".join(sorted(cap.but_not)) for cap in caps],
+    )
     refused: dict[int, Refusal] = {}
-    for row in counts:
-        index, _, (maximum, window_s) = asked[row["ordinal"]]
-        if row["rung"] >= maximum:
-            refused[index] = Refusal("cap", until=row["oldest_at"] + timedelta(seconds=window_s))
+    for row in full:
+        index, _, cap = asked[row["ordinal"]]
+        until = cap.frees_at(row["leaves"])
+        other = refused.get(index)
+        if other is None or (until is not None and other.until is not None and until > other.until):
+            refused[index] = Refusal("cap", until=until)
     return refused
 
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from services.dialer.domain.campaigns import Campaign
 from services.dialer.domain.leads import Lead
-from services.dialer.ports import GateHistory
+from services.dialer.ports import CapNow, GateHistory
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,8 @@ class Verdict:
     until: datetime | None = None
     held_by: str | None = None
     min_ring_s: int = 15
+    caps: tuple[CapNow, ...] = ()
+    """The caps of all rules that apply, to be checked again under lock when the attempt is reserved."""
     stored: Mapping[str, Any] = field(default_factory=dict[str, Any])
     facts: object = None
     """What was asked about, to ask again at the instant of dialing; only the gatekeeper that made it looks inside."""

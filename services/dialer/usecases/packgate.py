@@ -1,7 +1,7 @@
 """The gatekeeper on rule packs: states a lead's facts and lets the packs in force decide."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, get_args
 
@@ -10,7 +10,7 @@ from services.dialer.domain.campaigns import WEEKDAYS, Campaign, Hours
 from services.dialer.domain.gate import facts as gate_facts
 from services.dialer.domain.leads import Lead, Person
 from services.dialer.domain.pacing import Mode
-from services.dialer.ports import GateHistory
+from services.dialer.ports import CapNow, GateHistory
 from services.dialer.usecases.gatekeeper import Verdict
 
 _MODES: Mapping[Mode, gate_facts.Mode] = {
@@ -45,28 +45,38 @@ class PackGatekeeper:
         self, campaign: Campaign, lead: Lead, history: GateHistory, now: datetime, *, channel: str = "voice"
     ) -> Verdict:
         """Return whether the lead may be called, or written to, at *now*."""
-        return self._verdict(facts_of(campaign, lead, history, channel), now)
+        return self._verdict(campaign, facts_of(campaign, lead, history, channel), now)
 
     def judge_again(self, verdict: Verdict, now: datetime) -> Verdict:
         """Return what the same facts say at *now*, the instant of dialing."""
         if not isinstance(verdict.facts, gate.Facts):
             raise TypeError("this verdict was made by another gatekeeper")
         answer = gate.check(verdict.facts, self._packs(), now)
-        return Verdict(answer.decision == "allow", answer.until, answer.held_by, verdict.min_ring_s, verdict.stored)
+        return replace(verdict, allowed=answer.decision == "allow", until=answer.until, held_by=answer.held_by)
 
-    def _verdict(self, facts: gate.Facts, now: datetime) -> Verdict:
+    def _verdict(self, campaign: Campaign, facts: gate.Facts, now: datetime) -> Verdict:
         packs = self._packs()
         short = gate.check(facts, packs, now)
         if short.decision != "allow":
             return Verdict(allowed=False, until=short.until, held_by=short.held_by, facts=facts)
         decision = gate.decide(facts, packs, now)
-        stored = {"decision": decision.to_json(), "facts": stored_facts(facts), "at": now.isoformat()}
-        return Verdict(True, min_ring_s=decision.min_ring_s, stored=stored, facts=facts)
+        stored = {"decision": decision.to_json(), "facts": gate.write_facts(facts, now)}
+        caps = tuple(_cap(counter, facts, campaign) for counter in gate.counters(facts, packs, now))
+        return Verdict(True, min_ring_s=decision.min_ring_s, caps=caps, stored=stored, facts=facts)
 
 
-def stored_facts(facts: gate.Facts) -> dict[str, Any]:
-    """Return the facts as kept with the attempt, without what is empty."""
-    return {name: value for name, value in asdict(facts).items() if value not in (None, (), {})}
+def _cap(counter: gate.Counter, facts: gate.Facts, campaign: Campaign) -> CapNow:
+    """Return a rule's cap in the terms of the ledger of calls."""
+    return CapNow(
+        counter.maximum,
+        lasting=counter.lasting,
+        begins_at=counter.begins_at,
+        ends_at=counter.ends_at,
+        number=facts.number if counter.key == "number" else None,
+        subject=facts.subject if counter.key in ("subject", "debt") else None,
+        campaign_id=campaign.id if counter.key == "campaign" else None,
+        but_not=frozenset(name for name, told in _OUTCOMES.items() if told in counter.exclude),
+    )
 
 
 def facts_of(campaign: Campaign, lead: Lead, history: GateHistory, channel: str) -> gate.Facts:

@@ -8,7 +8,7 @@ from services.dialer.domain.attempts import Attempt, AttemptState
 from services.dialer.domain.campaigns import Campaign
 from services.dialer.domain.leads import Lead
 from services.dialer.domain.operators import Operator
-from services.dialer.ports import Change, Refusal, Reservation
+from services.dialer.ports import CapNow, Change, Refusal, Reservation
 from services.dialer.usecases import announcements
 from services.dialer.workers.board import Board
 from services.dialer.workers.calls import LiveCall
@@ -92,8 +92,8 @@ class Reserving:
             wanted_operator=operator.id if operator is not None else lead.callback_operator,
         )
         taken = lead_rules.hold(lead, attempts=n)
-        caps = tuple((cap.maximum, cap.window.total_seconds()) for cap in plan.caps)
-        return Reservation(attempt, taken, caps, board.fence)
+        caps = tuple(CapNow(cap.maximum, lasting=cap.window) for cap in plan.caps)
+        return Reservation(attempt, taken, caps + candidate.verdict.caps, board.fence)
 
     async def _put_off(self, lead: Lead, refusal: Refusal) -> None:
         if refusal.reason in ABOUT_NOBODY:

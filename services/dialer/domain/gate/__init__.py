@@ -10,11 +10,22 @@ facts and asks:
 
 `check(facts, packs, at)` is the same answer in short (allow, defer until or deny, and the rule that holds the call
 back) for long lists of leads. `candidate_zones(number, address, packs)` answers in which zones a person may be, for
-showing their local time. `opt_out_words(packs, jurisdictions)` are the words that mean no.
+showing their local time. `counters(facts, packs, at)` are the caps that bind, to be
+checked again under lock. `opt_out_words(packs, jurisdictions)` are the words that mean no.
 """
 
 from services.dialer.domain.gate.decision import Decision, RuleSays
-from services.dialer.domain.gate.engine import HORIZON, Packs, Verdict, candidate_zones, check, decide, opt_out_words
+from services.dialer.domain.gate.engine import (
+    HORIZON,
+    Counter,
+    Packs,
+    Verdict,
+    candidate_zones,
+    check,
+    counters,
+    decide,
+    opt_out_words,
+)
 from services.dialer.domain.gate.facts import (
     MODES,
     Address,
@@ -38,6 +49,7 @@ __all__ = [
     "Address",
     "CampaignCounts",
     "Consent",
+    "Counter",
     "Counts",
     "Decision",
     "FactError",
@@ -55,6 +67,7 @@ __all__ = [
     "Verdict",
     "candidate_zones",
     "check",
+    "counters",
     "decide",
     "opt_out_words",
     "parse_facts",

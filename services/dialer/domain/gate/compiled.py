@@ -55,6 +55,7 @@ class Entry:
     start: int = -ALWAYS
     end: int = ALWAYS
     ring_s: int = 0
+    cap: CapAttempts | None = None
 
     def first(self, case: Case, us: int) -> int | None:
         """Return the first instant from *us* that the rule allows; outside the time it is in force it allows all."""
@@ -84,6 +85,7 @@ def compile_rule(rule: Rule, zones: tuple[Zone, ...], schedule: Callable[[Case],
         start=-ALWAYS if start is None else min(place.midnight(start.toordinal()) for place in zones),
         end=ALWAYS if end is None else max(place.midnight(end.toordinal()) for place in zones),
         ring_s=effect.seconds if isinstance(effect, MinRing) else 0,
+        cap=effect if isinstance(effect, CapAttempts) else None,
     )
 
 

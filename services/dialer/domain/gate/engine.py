@@ -6,13 +6,14 @@ disagree, the search goes on from the latest instant any of them named.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.dialer.domain.gate.compiled import GUARD, Case, Entry, compile_rule, sayings
 from services.dialer.domain.gate.decision import Decision, RuleSays, Says
-from services.dialer.domain.gate.facts import MODES, Address, Channel, Facts, Hours, LineType, Mode, Purpose
+from services.dialer.domain.gate.facts import MODES, Address, Channel, Facts, Hours, LineType, Mode, Outcome, Purpose
 from services.dialer.domain.gate.history import History
 from services.dialer.domain.gate.packs import (
+    CapKey,
     LimitAbandonment,
     NeedConsent,
     NeedScrub,
@@ -214,6 +215,42 @@ def check(facts: Facts, packs: Packs, at: datetime) -> Verdict:
         return Verdict("allow")
     held_by = moved[-1].said["deny"].id if moved else None
     return Verdict("deny", None, held_by) if until is None else Verdict("defer", from_us(until), held_by)
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A cap that binds a call at one instant, as a count to be kept: so many per *key* in a span.
+
+    A rolling span has a length, *lasting*; a calendar day its first instant and its last's successor, one counter per
+    zone in which the person may be.
+    """
+
+    maximum: int
+    key: CapKey
+    exclude: frozenset[Outcome]
+    lasting: timedelta | None = None
+    begins_at: datetime | None = None
+    ends_at: datetime | None = None
+
+
+def counters(facts: Facts, packs: Packs, at: datetime) -> tuple[Counter, ...]:
+    """Return every cap that binds the call at *at*, for who keeps the counts: to check them again under lock."""
+    now = to_us(at)
+    plan = packs.plan(facts, packs.place(facts))
+    found: list[Counter] = []
+    for entry in plan.entries:
+        cap = entry.cap
+        if cap is None or facts.mode not in entry.binds or not entry.start <= now < entry.end:
+            continue
+        if not cap.window.calendar_day:
+            lasting = timedelta(microseconds=cap.window.us)
+            found.append(Counter(cap.maximum, cap.key, cap.exclude, lasting=lasting))
+            continue
+        for where in plan.zones:
+            today = where.day_at(now)
+            begins, ends = from_us(where.midnight(today)), from_us(where.midnight(today + 1))
+            found.append(Counter(cap.maximum, cap.key, cap.exclude, begins_at=begins, ends_at=ends))
+    return tuple(found)
 
 
 def candidate_zones(
