@@ -1,0 +1,186 @@
+"""Measure call lifecycles: `python -m benchmarks.lifecycles`."""
+
+import argparse
+import asyncio
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import aiohttp
+import asyncpg
+import orjson
+import uvloop
+
+from benchmarks import stack
+from benchmarks.campaign import QUESTION, Client, import_people, launch, make_campaign, make_floor
+from services.runtime.identity.principal import Role
+from services.runtime.ids import new_id
+
+
+def percentile(values: list[float], share: float) -> float:
+    """Return the value below which *share* of *values* lie."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m benchmarks.lifecycles", description=__doc__)
+    parser.add_argument("--operators", type=int, default=80)
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--warm-up", type=float, default=8.0)
+    parser.add_argument("--people", type=int, default=25_000)
+    parser.add_argument("--optouts", type=float, default=5.0, help="opt-outs a second")
+    parser.add_argument("--profile", help="py-spy's path; writes a profile of each process")
+    return parser.parse_args()
+
+
+async def measure(running: stack.Stack, options: argparse.Namespace) -> dict[str, Any]:
+    operators = {new_id(): (f"Operator {n}", Role.OPERATOR) for n in range(options.operators)}
+    boss = new_id()
+    tokens = await stack.sign_in(running, {boss: ("Boss", Role.ADMIN), **operators})
+    connection = await asyncpg.connect(running.database_url)
+    async with aiohttp.ClientSession(trust_env=False) as session:
+        admin = Client(session, running.url, tokens[boss])
+        began = time.monotonic()
+        await import_people(admin, options.people)
+        print(f"imported {options.people:,} people in {time.monotonic() - began:.1f} s", flush=True)
+        await make_floor(admin)
+        campaign = await make_campaign(admin, "Benchmark")
+        began = time.monotonic()
+        await launch(admin, campaign)
+        while (enrolled := await connection.fetchval("SELECT count(*) FROM dialer.leads")) < options.people:
+            await asyncio.sleep(0.2)
+        print(f"enrolled {enrolled:,} leads in {time.monotonic() - began:.1f} s", flush=True)
+        await asyncio.sleep(1.0)
+        order = {
+            "url": running.own_url(running.dialer),
+            "tokens": [tokens[who] for who in operators],
+            "answers": {QUESTION: "yes"},
+        }
+        bots = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.lifecycles.operators"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert bots.stdin is not None and bots.stdout is not None
+        bots.stdin.write(orjson.dumps(order) + b"\n")
+        bots.stdin.flush()
+        try:
+            await asyncio.sleep(options.warm_up)
+            return await observe(running, options, connection, admin, bots)
+        finally:
+            bots.stdin.close()
+            bots.wait(10)
+            await connection.close()
+
+
+COUNTS = """
+SELECT clock_timestamp() AS at,
+    (SELECT count(*) FROM dialer.attempts WHERE ended_at IS NOT NULL) AS ended,
+    (SELECT count(*) FROM dialer.responses) AS responses,
+    (SELECT count(*) FROM crm.responses) AS heard,
+    (SELECT count(*) FROM crm.timeline WHERE kind = 'call.ended') AS timeline,
+    (SELECT coalesce(max(publication), 0) FROM dialer.outbox) AS published,
+    (SELECT count(*) FROM dialer.outbox WHERE epoch IS NULL) AS unsent,
+    (SELECT sum(xact_commit)::bigint FROM pg_stat_database) AS commits
+"""
+
+
+async def observe(
+    running: stack.Stack, options: argparse.Namespace, connection: Any, admin: Client, bots: subprocess.Popen[bytes]
+) -> dict[str, Any]:
+    spies = []
+    if options.profile:
+        for name, pid in {**running.processes(), "operators": bots.pid}.items():
+            if name in ("dialer", "crm", "notifier", "carrier", "operators"):
+                argv = [options.profile, "record", "-d", str(int(options.seconds)), "-r", "100", "-f", "raw", "-o"]
+                spies.append(subprocess.Popen([*argv, f"/tmp/profile-{name}.txt", "-p", str(pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+    before, costs = await connection.fetchrow(COUNTS), running.costs()
+    bot_cost = stack.footprint(bots.pid).cpu_s
+    optouts = await asyncio.create_task(opt_out(running, options, admin))
+    after, costs_after = await connection.fetchrow(COUNTS), running.costs()
+    bot_cost = stack.footprint(bots.pid).cpu_s - bot_cost
+    for spy in spies:
+        spy.wait(30)
+    seconds = (after["at"] - before["at"]).total_seconds()
+    rates = {name: (after[name] - before[name]) / seconds for name in ("ended", "responses", "heard", "timeline", "published", "commits")}
+    assert bots.stdin is not None and bots.stdout is not None
+    bots.stdin.close()
+    told = orjson.loads(bots.stdout.read())
+    answered = await asyncio.to_thread(read_answers, running.folder / "carrier" / "ledger.jsonl")
+    waits = [
+        (told["shown"][call] - at) * 1000
+        for call, at in answered.items()
+        if call in told["shown"] and at > before["at"].timestamp()
+    ]
+    print(f"{seconds:.1f} s: " + ", ".join(f"{name} {rate:.1f}/s" for name, rate in rates.items()))
+    print(f"unsent {before['unsent']} -> {after['unsent']}; behind in crm {after['ended'] - after['timeline']}")
+    for name, cost in costs_after.items():
+        print(f"  {name:<10} {(cost.cpu_s - costs[name].cpu_s) / seconds * 100:5.0f} % of a core {cost.memory_bytes / 1e6:6.0f} MB")
+    print(f"  {'operators':<10} {bot_cost / seconds * 100:5.0f} % of a core")
+    print(f"answer -> operator notified: {len(waits)} calls, p50 {percentile(waits, 0.5):.1f} ms, p99 {percentile(waits, 0.99):.1f} ms, max {max(waits, default=0):.1f}")
+    print(f"opt-out -> not dialable: {len(optouts)}, p50 {percentile(optouts, 0.5):.0f} ms, p99 {percentile(optouts, 0.99):.0f} ms, max {max(optouts, default=0):.0f}")
+    print(f"commands {told['commands']}, refused {told['refused']}")
+    outcomes = await connection.fetch("SELECT outcome, count(*) FROM dialer.attempts GROUP BY 1 ORDER BY 2 DESC")
+    print({row[0]: row[1] for row in outcomes})
+    return {}
+
+
+def read_answers(ledger: Path) -> dict[str, float]:
+    """Return when each person picked up, by the carrier's own ledger."""
+    from datetime import datetime
+
+    answers: dict[str, float] = {}
+    for line in ledger.read_bytes().splitlines():
+        entry = orjson.loads(line)
+        if entry["event"] == "answer":
+            answers[entry["channel_id"]] = datetime.fromisoformat(entry["at"]).timestamp()
+    return answers
+
+
+async def opt_out(running: stack.Stack, options: argparse.Namespace, admin: Client) -> list[float]:
+    """Write refusals down at the CRM and return how long each took to count at the dialer, milliseconds."""
+    connection = await asyncpg.connect(running.database_url)
+    found: list[float] = []
+    deadline = time.monotonic() + options.seconds
+    try:
+        people = await connection.fetch(
+            "SELECT contact_id FROM dialer.leads WHERE state = 'waiting' AND stream = 1 ORDER BY next_at DESC, id DESC LIMIT 2000"
+        )
+        for row in people:
+            if (left := deadline - time.monotonic()) <= 0:
+                break
+            pause = asyncio.create_task(asyncio.sleep(min(left, 1 / options.optouts)))
+            found.append(await one_opt_out(connection, admin, row["contact_id"]))
+            await pause
+        await asyncio.sleep(max(0.0, deadline - time.monotonic()))
+    finally:
+        await connection.close()
+    return found
+
+
+async def one_opt_out(connection: Any, admin: Client, contact_id: UUID) -> float:
+    body = {"change": "withdrawn", "channel": "voice", "source": "benchmark"}
+    key = {"Idempotency-Key": f"benchmark-{contact_id}"}
+    await admin.request("POST", f"/api/crm/contacts/{contact_id}/consents", body, headers=key)
+    told = time.monotonic()
+    while True:
+        suppressed = await connection.fetchval(
+            "SELECT suppressed_at IS NOT NULL FROM dialer.people WHERE contact_id = $1", contact_id
+        )
+        if suppressed:
+            return (time.monotonic() - told) * 1000
+        await asyncio.sleep(0.005)
+
+
+def main() -> None:
+    options = parse_arguments()
+    print(stack.machine())
+    with stack.running(processes=3, demo="false", carrier_profile="benchmark", log_level="warning") as running:
+        print(f"ready in {running.ready_s:.1f} s")
+        uvloop.run(measure(running, options))
+
+
+if __name__ == "__main__":
+    main()
