@@ -5,6 +5,7 @@ import asyncio
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -24,6 +25,12 @@ def percentile(values: list[float], share: float) -> float:
     """Return the value below which *share* of *values* lie."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
+
+
+def print_quantiles(what: str, values: list[float]) -> None:
+    """Print how *values* (milliseconds) are spread."""
+    p50, p99, most = percentile(values, 0.5), percentile(values, 0.99), max(values, default=0.0)
+    print(f"{what}: {len(values)} times, p50 {p50:.0f} ms, p99 {p99:.0f} ms, most {most:.0f} ms")
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -95,7 +102,13 @@ async def observe(
         for name, pid in {**running.processes(), "operators": bots.pid}.items():
             if name in ("dialer", "crm", "notifier", "carrier", "operators"):
                 argv = [options.profile, "record", "-d", str(int(options.seconds)), "-r", "100", "-f", "raw", "-o"]
-                spies.append(subprocess.Popen([*argv, f"/tmp/profile-{name}.txt", "-p", str(pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+                spies.append(
+                    subprocess.Popen(
+                        [*argv, f"/tmp/profile-{name}.txt", "-p", str(pid)],
+                        stdout=subprocess.DEVNULL,
+                        stderr=subprocess.DEVNULL,
+                    )
+                )
     before, costs = await connection.fetchrow(COUNTS), running.costs()
     bot_cost = stack.footprint(bots.pid).cpu_s
     optouts = await asyncio.create_task(opt_out(running, options, admin))
@@ -104,7 +117,10 @@ async def observe(
     for spy in spies:
         spy.wait(30)
     seconds = (after["at"] - before["at"]).total_seconds()
-    rates = {name: (after[name] - before[name]) / seconds for name in ("ended", "responses", "heard", "timeline", "published", "commits")}
+    rates = {
+        name: (after[name] - before[name]) / seconds
+        for name in ("ended", "responses", "heard", "timeline", "published", "commits")
+    }
     assert bots.stdin is not None and bots.stdout is not None
     bots.stdin.close()
     told = orjson.loads(bots.stdout.read())
@@ -117,10 +133,16 @@ async def observe(
     print(f"{seconds:.1f} s: " + ", ".join(f"{name} {rate:.1f}/s" for name, rate in rates.items()))
     print(f"unsent {before['unsent']} -> {after['unsent']}; behind in crm {after['ended'] - after['timeline']}")
     for name, cost in costs_after.items():
-        print(f"  {name:<10} {(cost.cpu_s - costs[name].cpu_s) / seconds * 100:5.0f} % of a core {cost.memory_bytes / 1e6:6.0f} MB")
+        print(
+            f"  {name:<10} {(cost.cpu_s - costs[name].cpu_s) / seconds * 100:5.0f} % of a core {cost.memory_bytes / 1e6:6.0f} MB"
+        )
     print(f"  {'operators':<10} {bot_cost / seconds * 100:5.0f} % of a core")
-    print(f"answer -> operator notified: {len(waits)} calls, p50 {percentile(waits, 0.5):.1f} ms, p99 {percentile(waits, 0.99):.1f} ms, max {max(waits, default=0):.1f}")
-    print(f"opt-out -> not dialable: {len(optouts)}, p50 {percentile(optouts, 0.5):.0f} ms, p99 {percentile(optouts, 0.99):.0f} ms, max {max(optouts, default=0):.0f}")
+    print(
+        f"answer -> operator notified: {len(waits)} calls, p50 {percentile(waits, 0.5):.1f} ms, p99 {percentile(waits, 0.99):.1f} ms, max {max(waits, default=0):.1f}"
+    )
+    print(
+        f"opt-out -> not dialable: {len(optouts)}, p50 {percentile(optouts, 0.5):.0f} ms, p99 {percentile(optouts, 0.99):.0f} ms, max {max(optouts, default=0):.0f}"
+    )
     print(f"commands {told['commands']}, refused {told['refused']}")
     outcomes = await connection.fetch("SELECT outcome, count(*) FROM dialer.attempts GROUP BY 1 ORDER BY 2 DESC")
     print({row[0]: row[1] for row in outcomes})
@@ -129,8 +151,6 @@ async def observe(
 
 def read_answers(ledger: Path) -> dict[str, float]:
     """Return when each person picked up, by the carrier's own ledger."""
-    from datetime import datetime
-
     answers: dict[str, float] = {}
     for line in ledger.read_bytes().splitlines():
         entry = orjson.loads(line)
@@ -139,15 +159,18 @@ def read_answers(ledger: Path) -> dict[str, float]:
     return answers
 
 
+LAST_LEADS = """
+SELECT contact_id FROM dialer.leads WHERE state = 'waiting' AND stream = 1 ORDER BY next_at DESC, id DESC LIMIT 2000
+"""
+
+
 async def opt_out(running: stack.Stack, options: argparse.Namespace, admin: Client) -> list[float]:
     """Write refusals down at the CRM and return how long each took to count at the dialer, milliseconds."""
     connection = await asyncpg.connect(running.database_url)
     found: list[float] = []
     deadline = time.monotonic() + options.seconds
     try:
-        people = await connection.fetch(
-            "SELECT contact_id FROM dialer.leads WHERE state = 'waiting' AND stream = 1 ORDER BY next_at DESC, id DESC LIMIT 2000"
-        )
+        people = await connection.fetch(LAST_LEADS)
         for row in people:
             if (left := deadline - time.monotonic()) <= 0:
                 break

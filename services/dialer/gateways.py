@@ -92,7 +92,11 @@ class AriCarrier:
     async def join(self, bridge_id: str, channel_ids: Sequence[str]) -> None:
         """Put channels into a bridge, making it when there is none; repeating is harmless."""
         await self._request("POST", f"/bridges/{bridge_id}?type=mixing")
-        await self._request("POST", f"/bridges/{bridge_id}/addChannel?channel={','.join(channel_ids)}")
+        try:
+            await self._request("POST", f"/bridges/{bridge_id}/addChannel?channel={','.join(channel_ids)}")
+        except RejectedError as error:
+            # A channel that is gone is a 400 here, one that is just leaving a 409 or 422; 404 is the bridge.
+            raise NotFoundError("One of the channels is gone.") from error
 
     async def part(self, bridge_id: str) -> None:
         """Dissolve a bridge; one that is gone already is no error."""

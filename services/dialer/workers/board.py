@@ -33,7 +33,7 @@ from services.dialer.workers.calls import LiveCall
 from services.dialer.workers.commits import GroupCommit
 from services.dialer.workers.floor import FloorBook
 from services.runtime.clock import Clock
-from services.runtime.errors import NotFoundError, UnavailableError
+from services.runtime.errors import NotFoundError, RejectedError, UnavailableError
 from services.runtime.ids import NewId
 
 log = structlog.get_logger()
@@ -81,6 +81,9 @@ class Board:
         self.book = FloorBook()
         self.campaigns: dict[UUID, Campaign] = {}
         self.operators: dict[UUID, Operator] = {}
+        self._operator_by_call: dict[UUID, UUID] = {}
+        # The call an operator is on, or wraps up: it is shown until they are done with it, and outlives *calls*.
+        self._last_calls: dict[UUID, LiveCall] = {}
         self.silent: frozenset[UUID] = frozenset()
         self.calls: dict[UUID, LiveCall] = {}
         self.safety: Safety | None = None
@@ -171,7 +174,8 @@ class Board:
 
     def operator_on(self, attempt_id: UUID) -> Operator | None:
         """Return the operator who has this call."""
-        return next((o for o in self.operators.values() if o.attempt_id == attempt_id), None)
+        operator_id = self._operator_by_call.get(attempt_id)
+        return self.operators.get(operator_id) if operator_id is not None else None
 
     def free(self) -> dict[UUID, Operator]:
         """Return the operators who can take a call now."""
@@ -191,9 +195,27 @@ class Board:
         known = self.operators.get(operator.id)
         if known is not None and known.version >= operator.version:
             return
-        self.operators[operator.id] = operator
+        self._note(known, operator)
         if self.on_operator is not None:
             self.spawn(self.on_operator(known, operator))
+
+    def forget(self, operator_id: UUID) -> None:
+        """Drop an operator who went offline."""
+        gone = self.operators.pop(operator_id, None)
+        self._last_calls.pop(operator_id, None)
+        if gone is not None and gone.attempt_id is not None:
+            self._operator_by_call.pop(gone.attempt_id, None)
+
+    def _note(self, known: Operator | None, operator: Operator) -> None:
+        self.operators[operator.id] = operator
+        if known is not None and known.attempt_id is not None and known.attempt_id != operator.attempt_id:
+            self._operator_by_call.pop(known.attempt_id, None)
+            self._last_calls.pop(operator.id, None)
+        if operator.attempt_id is not None:
+            self._operator_by_call[operator.attempt_id] = operator.id
+            call = self.calls.get(operator.attempt_id)
+            if call is not None:
+                self._last_calls[operator.id] = call
 
     async def store_operator(self, before: Operator, after: Operator, lead: Lead | None = None) -> None:
         """Store an operator's new state with what it announces and the lead it gives back."""
@@ -214,9 +236,21 @@ class Board:
         operator = self.operators.get(operator_id)
         if operator is None:
             return
-        call = self.calls.get(operator.attempt_id) if operator.attempt_id is not None else None
-        body = views.operator_body(operator, call.attempt if call else None, call.lead if call else None)
-        await self.quietly(self._live.push(operator_id, "operator", body))
+        attempt, lead = await self._call_of(operator)
+        await self.quietly(self._live.push(operator_id, "operator", views.operator_body(operator, attempt, lead)))
+
+    async def _call_of(self, operator: Operator) -> tuple[Attempt | None, Lead | None]:
+        """Return the call an operator has on the screen, also one that has ended and is wrapped up."""
+        if operator.attempt_id is None:
+            return None, None
+        call = self._last_calls.get(operator.id)
+        if call is not None and call.attempt.id == operator.attempt_id:
+            return call.attempt, call.lead
+        try:
+            attempt = await self.store.load_attempt(operator.attempt_id)
+            return attempt, await self.store.load_lead(attempt.lead_id)
+        except (UnavailableError, NotFoundError):
+            return None, None  # the screen reads it again when it acts
 
     # -- calls
 
@@ -255,7 +289,7 @@ class Board:
         """Do *work* whose failure a later look makes good."""
         try:
             await work
-        except (UnavailableError, NotFoundError) as error:
+        except (UnavailableError, NotFoundError, RejectedError) as error:
             log.warning("carrier.refused", error=error.message)
 
 

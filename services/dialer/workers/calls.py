@@ -25,7 +25,7 @@ from services.dialer.usecases import announcements
 from services.dialer.usecases.gatekeeper import Verdict
 from services.events.envelope import Event
 from services.runtime.clock import Clock
-from services.runtime.errors import NotFoundError, UnavailableError
+from services.runtime.errors import NotFoundError, RejectedError, UnavailableError
 
 log = structlog.get_logger()
 
@@ -145,7 +145,7 @@ class LiveCall:
                 desk.app, self.channel, attempt.phone, attempt.trunk, attempt.caller_id, TTL_S
             )
             event = await self._next(START_LIMIT_S)
-        except (UnavailableError, NotFoundError) as error:
+        except (UnavailableError, NotFoundError, RejectedError) as error:
             log.warning("call.create_failed", attempt_id=self.channel, error=error.message)
             event = None
         if event is not None and event.kind == "started":
@@ -186,7 +186,7 @@ class LiveCall:
         except NotFoundError:
             await self.apply(attempt_rules.Vanished())
             return False
-        except UnavailableError:
+        except (UnavailableError, RejectedError):
             # Nobody knows whether it was sent. It is never sent again: the channel's own story decides.
             log.warning("call.dial_unanswered", attempt_id=self.channel)
         return True
@@ -255,7 +255,7 @@ class LiveCall:
             return
         try:
             await self.desk.carrier.play(self.channel, campaign.plan.abandonment_message)
-        except (UnavailableError, NotFoundError):
+        except (UnavailableError, NotFoundError, RejectedError):
             await self._hang_up()
 
     async def look(self) -> None:
@@ -318,7 +318,7 @@ class LiveCall:
     async def _hang_up(self) -> None:
         try:
             await self.desk.carrier.hang_up(self.channel)
-        except UnavailableError:
+        except (UnavailableError, RejectedError):
             log.warning("call.hangup_unanswered", attempt_id=self.channel)
 
     async def _give_up(self, lead: Lead | None = None) -> None:

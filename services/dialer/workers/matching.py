@@ -1,5 +1,6 @@
 """People who answered and operators who are free: who meets whom, and the telephony leg of each operator."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from services.dialer.domain import operators as operator_rules
 from services.dialer.domain.operators import Operator, OperatorState
 from services.dialer.workers.board import Board
 from services.dialer.workers.calls import LiveCall
-from services.runtime.errors import NotFoundError, UnavailableError
+from services.runtime.errors import NotFoundError, RejectedError, UnavailableError
 
 log = structlog.get_logger()
 
@@ -33,25 +34,27 @@ class Matching:
         while True:
             await board.wake_matching.wait()
             board.wake_matching.clear()
-            for call in sorted((c for c in board.calls.values() if c.waiting), key=_answered_at):
-                operator = self._choose(call)
+            waiting = sorted((c for c in board.calls.values() if c.waiting), key=_answered_at)
+            free = board.free() if waiting else {}
+            for call in waiting:
+                operator = self._choose(call, free)
                 if operator is not None:
-                    call.connecting = True
+                    free.pop(operator.id, None)
+                    call.connecting, call.taking = True, operator.id
                     board.spawn(self._connect(call, operator))
 
-    def _choose(self, call: LiveCall) -> Operator | None:
+    def _choose(self, call: LiveCall, free: Mapping[UUID, Operator]) -> Operator | None:
         board = self._board
         promised = board.operator_on(call.attempt.id)
         if promised is not None and promised.state is OperatorState.RESERVED:
             return promised
         campaign = board.campaign(call.attempt.campaign_id)
         skill = campaign.plan.skill if campaign is not None else None
-        free = [o for o in board.free().values() if skill is None or skill in o.skills]
-        return min(free, key=lambda o: (o.since, o.id), default=None)
+        able = (o for o in free.values() if skill is None or skill in o.skills)
+        return min(able, key=lambda o: (o.since, o.id), default=None)
 
     async def _connect(self, call: LiveCall, operator: Operator) -> None:
         board = self._board
-        call.taking = operator.id
         try:
             connected = await call.connect(operator)
         finally:
@@ -87,15 +90,18 @@ class Matching:
     async def _raise_leg(self, operator_id: UUID) -> None:
         """Keep one telephony leg up for an operator's whole session, so that a customer is joined in milliseconds."""
         board, leg = self._board, leg_of(operator_id)
-        await board.carrier.create_leg(board.app, leg, operator_id, LEG_TTL_S)
-        await board.carrier.dial(leg, LEG_RING_S)
+        try:
+            await board.carrier.create_leg(board.app, leg, operator_id, LEG_TTL_S)
+            await board.carrier.dial(leg, LEG_RING_S)
+        except RejectedError:
+            log.info("operator.leg_there_already", operator_id=str(operator_id))
         self._legs.add(leg)
 
     async def follow_leg(self, operator: Operator) -> None:
         """Raise the leg of an operator who came, take down that of one who left."""
         board, leg = self._board, leg_of(operator.id)
         if operator.state is OperatorState.OFFLINE:
-            board.operators.pop(operator.id, None)
+            board.forget(operator.id)
             if leg in self._legs:
                 self._legs.discard(leg)
                 await board.quietly(board.carrier.hang_up(leg))
