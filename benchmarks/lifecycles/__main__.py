@@ -132,17 +132,14 @@ async def observe(
     ]
     print(f"{seconds:.1f} s: " + ", ".join(f"{name} {rate:.1f}/s" for name, rate in rates.items()))
     print(f"unsent {before['unsent']} -> {after['unsent']}; behind in crm {after['ended'] - after['timeline']}")
-    for name, cost in costs_after.items():
-        print(
-            f"  {name:<10} {(cost.cpu_s - costs[name].cpu_s) / seconds * 100:5.0f} % of a core {cost.memory_bytes / 1e6:6.0f} MB"
-        )
-    print(f"  {'operators':<10} {bot_cost / seconds * 100:5.0f} % of a core")
-    print(
-        f"answer -> operator notified: {len(waits)} calls, p50 {percentile(waits, 0.5):.1f} ms, p99 {percentile(waits, 0.99):.1f} ms, max {max(waits, default=0):.1f}"
-    )
-    print(
-        f"opt-out -> not dialable: {len(optouts)}, p50 {percentile(optouts, 0.5):.0f} ms, p99 {percentile(optouts, 0.99):.0f} ms, max {max(optouts, default=0):.0f}"
-    )
+    spent = {name: cost.cpu_s - costs[name].cpu_s for name, cost in costs_after.items()} | {"operators": bot_cost}
+    ended = max(1, after["ended"] - before["ended"])
+    print(f"  {'process':<10} {'of a core':>10} {'ms a call':>10}")
+    for name, cpu_s in spent.items():
+        print(f"  {name:<10} {cpu_s / seconds:>10.0%} {cpu_s / ended * 1000:>10.2f}")
+    print(f"  {'all':<10} {sum(spent.values()) / seconds:>10.0%} {sum(spent.values()) / ended * 1000:>10.2f}")
+    print_quantiles("answer to operator notified", waits)
+    print_quantiles("opt-out to no longer dialable", optouts)
     print(f"commands {told['commands']}, refused {told['refused']}")
     outcomes = await connection.fetch("SELECT outcome, count(*) FROM dialer.attempts GROUP BY 1 ORDER BY 2 DESC")
     print({row[0]: row[1] for row in outcomes})
