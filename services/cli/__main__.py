@@ -11,10 +11,12 @@ _COMMANDS = {
     "gate": ("services.cli.gate", "Ask whom may be called, when, and which rules say so."),
     "migrate": ("services.cli.migrate", "Bring the database to the state this version needs."),
     "operators": ("services.cli.operators", "See operators, and what they do."),
+    "pace": ("services.cli.pace", "Decide how many lines to place, for any dialer or simulator."),
     "packs": ("services.cli.packs", "List, show, check, compare and test rule packs."),
     "responses": ("services.cli.responses", "Export what people answered."),
     "sign-in": ("services.cli.sign_in", "Sign in and remember it for later commands."),
     "sign-out": ("services.cli.sign_in", "End the session."),
+    "simulate": ("services.cli.simulate", "Simulate days on a calling floor, with charts."),
     "standalone": ("services.cli.standalone", "Run everything on this machine."),
 }
 

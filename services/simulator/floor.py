@@ -30,6 +30,8 @@ from services.simulator.scenario import HOUR_S, CampaignPlan, OperatorPlan, Scen
 SLICE_S = 300.0
 # A dialer asks the carrier about a line it has heard nothing of for so long, and then knows that it is gone.
 RECONCILE_S = 60.0
+Watch = Callable[[float], None]
+"""Hears the share of the day that is over, every five simulated minutes."""
 _OTHER = {kind.value: kind for kind in EventKind}
 
 
@@ -61,8 +63,20 @@ class Slice:
     answered: int = 0
     abandoned: int = 0
     waited_s: float = 0.0
-    lines: float = 0.0
-    needed: float = 0.0
+    handled: int = 0
+    handled_s: float = 0.0
+
+    @property
+    def occupancy(self) -> float:
+        """Share of the working time spent talking or wrapping up."""
+        return self.busy_s / self.staffed_s if self.staffed_s else 0.0
+
+    @property
+    def needed(self) -> float:
+        """Lines that would have kept everybody busy, by hindsight: conversations there was time for ÷ answer rate."""
+        if not self.handled_s or not self.answered:
+            return 0.0
+        return self.staffed_s * self.handled / self.handled_s * self.dialed / self.answered
 
 
 @dataclass(slots=True)
@@ -132,12 +146,15 @@ class _Lane:
 
 
 class _World:
-    def __init__(self, scenario: Scenario, policy: Policy, generator: random.Random, start: float) -> None:
+    def __init__(
+        self, scenario: Scenario, policy: Policy, generator: random.Random, start: float, watch: Watch | None
+    ) -> None:
         self.scenario = scenario
         self.policy = policy
         self.generator = generator
         self.now = 0.0
         self.start = start
+        self.watch = watch
         self.end = scenario.hours * HOUR_S
         self.heap: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self.sequence = 0
@@ -220,6 +237,8 @@ class _World:
                 self.day.staffed_s += counted * self.staffed
                 self.day.busy_s += counted * self.busy
             at = stop
+            if self.watch is not None and stop == (index + 1) * SLICE_S:
+                self.watch(stop / self.end)
         self.clocked_at = until
 
     # -- the dialer's view --------------------------------------------------------------------------------------
@@ -418,6 +437,9 @@ class _World:
         if campaign:
             for tally in self.count(campaign):
                 tally.talk_s += talk + wrapup
+            part = self.slice()
+            part.handled += 1
+            part.handled_s += talk + wrapup
             self.unseen.append(
                 Event(
                     self.start + self.now, campaign, EventKind.HANDLED, talk_s=talk, wrapup_s=wrapup, operator=desk.id
@@ -515,6 +537,8 @@ class _World:
         self.occupy(desk, "", plan.talk.draw(self.generator), plan.wrapup.draw(self.generator))
 
 
-def simulate(scenario: Scenario, policy: Policy, generator: random.Random, start: float = 0.0) -> Day:
+def simulate(
+    scenario: Scenario, policy: Policy, generator: random.Random, start: float = 0.0, watch: Watch | None = None
+) -> Day:
     """Run one day under a policy and return what came of it; *start* is where the policy's clock begins."""
-    return _World(scenario, policy, generator, start).run()
+    return _World(scenario, policy, generator, start, watch).run()
