@@ -1,7 +1,8 @@
 """The CRM as a process of its own."""
 
-import asyncio
 import sys
+
+import uvloop
 
 from services.crm.app import NAME, build
 from services.crm.settings import CrmSettings
@@ -32,7 +33,7 @@ def main() -> None:
     configure_logging(NAME, settings.log_level)
     configure_tracing(NAME)
     try:
-        asyncio.run(run(settings))
+        uvloop.run(run(settings))
     except GalwError as error:
         sys.exit(error.message)
 

@@ -18,6 +18,7 @@ import asyncpg
 import orjson
 
 from services.runtime.errors import RejectedError, UnavailableError
+from services.runtime.metrics import PG_POOL_WAIT
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -150,7 +151,8 @@ async def transaction(pool: Pool, wake: asyncio.Event | None = None) -> AsyncGen
     Raises `UnavailableError` for what trying again may cure. A failed commit may have happened: callers repeat safely.
     """
     try:
-        connection = await pool.acquire(timeout=5)
+        with PG_POOL_WAIT.time():
+            connection = await pool.acquire(timeout=5)
     except AWAY as error:
         raise unavailable(error) from error
     try:

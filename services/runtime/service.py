@@ -11,8 +11,11 @@ import structlog
 from aiohttp import web
 
 from services.runtime.health import Check, Health
+from services.runtime.metrics import EVENT_LOOP_LAG
 
 _LOG = structlog.get_logger(__name__)
+
+_LAG_S = 0.5
 
 Loop = Callable[[], Coroutine[Any, Any, None]]
 """An endless coroutine function; it ends by cancellation only, and an error in it ends the process."""
@@ -83,7 +86,7 @@ async def run_service(
             _LOG.info("service.listening", host=bound_host, port=bound_port, services=[s.name for s in services])
             if on_listening is not None:
                 on_listening(bound_host, bound_port)
-            await _run_loops([loop for service in services for loop in service.loops], stopping)
+            await _run_loops([_watch_lag, *(loop for service in services for loop in service.loops)], stopping)
         finally:
             # Intake stops first; what is in hand gets half of the time, closing the other half.
             await runner.cleanup()
@@ -91,6 +94,15 @@ async def run_service(
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(service.close(), stop_timeout_s / 2)
             _LOG.info("service.stopped", services=[s.name for s in services])
+
+
+async def _watch_lag() -> None:
+    """Measure how late the event loop is: what blocks it delays every call, heartbeat and answer."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + _LAG_S
+        await asyncio.sleep(_LAG_S)
+        EVENT_LOOP_LAG.set(max(0.0, loop.time() - due))
 
 
 async def _run_loops(loops: Sequence[Loop], stopping: Stopping) -> None:

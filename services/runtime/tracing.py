@@ -49,15 +49,19 @@ def span(name: str, *, parent: str | None = None, attributes: dict[str, str | in
 
 @contextmanager
 def batch_span(topic: str, service: str, traceparents: Iterable[str | None]) -> Generator[None]:
-    """Work in the span of one batch of records, linked to the spans that announced them."""
-    links = [trace.Link(context) for parent in traceparents if parent and (context := _context(parent)).is_valid]
+    """Work in the span of one batch of records: a child of the span that announced them all, else linked to each."""
+    parents = list(dict.fromkeys(parent for parent in traceparents if parent))
+    contexts = [found for parent in parents[:MAX_LINKS] if (found := _context(parent)).is_valid]
+    # One cause makes one trace; a batch of many causes belongs to none of them, so it only names them.
+    context = trace.set_span_in_context(trace.NonRecordingSpan(contexts[0])) if len(contexts) == 1 else None
+    links = [trace.Link(one) for one in contexts] if context is None else []
     attributes = {
         "messaging.system": "kafka",
         "messaging.operation.type": "process",
         "messaging.destination.name": topic,
         "messaging.consumer.group.name": service,
     }
-    with _TRACER.start_as_current_span(f"process {topic}", links=links[:MAX_LINKS], attributes=attributes):
+    with _TRACER.start_as_current_span(f"process {topic}", context=context, links=links, attributes=attributes):
         yield
 
 

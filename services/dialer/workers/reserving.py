@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from services.dialer import metrics
 from services.dialer.domain import leads as lead_rules
 from services.dialer.domain import operators as operator_rules
 from services.dialer.domain.attempts import Attempt, AttemptState
@@ -63,6 +64,7 @@ class Reserving:
             outcome = call.attempt.outcome
             if outcome is not None:
                 board.counts.outcomes[outcome.value] = board.counts.outcomes.get(outcome.value, 0) + 1
+                metrics.note_outcome(outcome)
                 board.book.ended(call, board.now())
             board.wake_placing.set()
 

@@ -43,6 +43,7 @@ class Retention:
         while True:
             await self._clock.sleep(TRIM_S)
             if not self._shards.leads:
+                self._tell(0, 0.0, 0)  # the instance that leads tells them; stale figures would be added to its own
                 continue
             try:
                 while await self.trim():
@@ -66,10 +67,15 @@ class Retention:
         async with transaction(self._pool) as conn:
             events = await conn.fetchval(SQL["inbox_trim"], now.date(), _INBOX_ROWS)
             gauge = await conn.fetchrow(SQL["outbox_gauge"])
+            parked = await conn.fetchval(SQL["parked_count"])
         assert gauge is not None
-        metrics.OUTBOX_ROWS.labels(self.service, "unsent").set(gauge["waiting"])
-        metrics.OUTBOX_OLDEST_AGE.labels(self.service).set(gauge["oldest_s"])
+        self._tell(gauge["waiting"], gauge["oldest_s"], parked)
         return facts >= _LANE_ROWS or events >= _INBOX_ROWS
+
+    def _tell(self, waiting: int, oldest_s: float, parked: int) -> None:
+        metrics.OUTBOX_ROWS.labels(self.service, "unsent").set(waiting)
+        metrics.OUTBOX_OLDEST_AGE.labels(self.service).set(oldest_s)
+        metrics.PARKED_KEYS.labels(self.service).set(parked)
 
 
 def _confirmed_before(topic: Topic, now: datetime) -> datetime:
