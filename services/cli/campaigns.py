@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.table import Table
 
 from services.cli.client import CommandError, Exit, GalwClient, with_client
+from services.cli.why import why
 
 _PATH = "/api/dialer/campaigns"
 _ORDERS = ("launch", "pause", "resume", "stop", "finish")
@@ -20,6 +21,9 @@ _ORDERS = ("launch", "pause", "resume", "stop", "finish")
 @click.group()
 def command() -> None:
     """Create, launch, pause, stop and watch campaigns."""
+
+
+command.add_command(why)
 
 
 @command.command("list")

@@ -15,6 +15,7 @@ from services.crm.usecases.consents import watermark
 from services.events.topics import CRM_CONSENTS
 from services.runtime.clock import Clock
 from services.runtime.errors import RejectedError
+from services.runtime.figures import health_routes
 from services.runtime.http import Routes, build_app
 from services.runtime.identity.identity import Identity, open_identity
 from services.runtime.identity.routes import identity_routes
@@ -66,7 +67,8 @@ def _put_together(
         watermarks={CRM_CONSENTS.name: watermark},
     )
     store = PgStore(pool, digest, new_id, messaging.signal)
-    routes = [*crm_routes(store, digest), *messaging.routes, *identity_routes(identity)]
+    health = health_routes(NAME, pool, messaging, messaging.checks, clock)
+    routes = [*crm_routes(store, digest), *messaging.routes, *identity_routes(identity), health]
     app = build_app(NAME, routes, verifier=identity.verifier, clock=clock, pool=pool, readiness=messaging.checks)
     loops: list[Loop] = [
         *messaging.loops,

@@ -10,11 +10,14 @@ import structlog
 
 from services.dialer import consumers
 from services.dialer.api.campaigns import campaign_routes
+from services.dialer.api.demo import DemoLine, demo_routes
 from services.dialer.api.desk import desk_routes
 from services.dialer.api.floor import floor_routes
-from services.dialer.api.poke import POKE_PATH, Poke, poke_routes
+from services.dialer.api.page import page_routes
+from services.dialer.api.poke import POKE_PATH, POOLS_PATH, Holding, Poke, poke_routes
 from services.dialer.api.scripts import script_routes
 from services.dialer.api.status import status_routes
+from services.dialer.api.why import Answers, why_routes
 from services.dialer.domain.attempts import Attempt
 from services.dialer.domain.operators import Operator
 from services.dialer.domain.pacing import Pacer
@@ -24,14 +27,18 @@ from services.dialer.ports import Fence, PoolView
 from services.dialer.settings import DialerSettings
 from services.dialer.store import DialerStore, news
 from services.dialer.store.campaigns import CampaignStore
+from services.dialer.store.obstacles import CountingStore
 from services.dialer.usecases import commands
+from services.dialer.usecases.obstacles import Explaining, PackOutlook
 from services.dialer.usecases.packgate import PackGatekeeper
 from services.dialer.workers.leases import LeaseKeeper
 from services.dialer.workers.pool import PoolOwner
 from services.runtime import postgres
 from services.runtime.clock import Clock
+from services.runtime.figures import health_routes
 from services.runtime.health import Health
 from services.runtime.http import build_app
+from services.runtime.identity.demo import is_loopback
 from services.runtime.identity.derivation import derive_key
 from services.runtime.identity.principal import Principal, Role, Verifier
 from services.runtime.ids import NewId, new_id
@@ -60,7 +67,7 @@ class Switchboard:
         self.desk = commands.Desk(store, clock, self.poke)
         self.enrol: Any = None
         self._session = session
-        self._secret = secret
+        self._internal = {SECRET_HEADER: secret.hex()}
         self._pushes = LivePush(session, secret)
 
     # -- screens
@@ -139,15 +146,36 @@ class Switchboard:
     async def _send(self, address: str, body: dict[str, str | None]) -> None:
         if not address:
             return
-        headers = {SECRET_HEADER: self._secret.hex()}
         try:
             async with (
                 asyncio.timeout(1.0),
-                self._session.post(f"{address}{POKE_PATH}", json=body, headers=headers) as answer,
+                self._session.post(f"{address}{POKE_PATH}", json=body, headers=self._internal) as answer,
             ):
                 answer.raise_for_status()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             log.warning("poke.lost", reason=type(error).__name__)
+
+    def why_not_dialing(self, pool_id: UUID) -> str | None:
+        """Return what holds back every call of a pool owned here, None when nothing does or it is not."""
+        owner = self.keeper.owners.get(pool_id) if self.keeper is not None else None
+        return owner.why_not_dialing() if owner is not None else None
+
+    async def ask_owner(self, pool_id: UUID) -> str | None:
+        """Return what holds back every call of a pool, wherever it is owned; None also when its owner is silent."""
+        if self.keeper is None or pool_id in self.keeper.owners:
+            return self.why_not_dialing(pool_id)
+        _, address = self.keeper.owners_of.get(pool_id, (None, ""))
+        if not address:
+            return None
+        try:
+            async with (
+                asyncio.timeout(1.0),
+                self._session.get(f"{address}{POOLS_PATH}/{pool_id}", headers=self._internal) as answer,
+            ):
+                answer.raise_for_status()
+                return Holding.model_validate_json(await answer.read()).held_back_by
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+            return None
 
     def owned(self) -> list[dict[str, Any]]:
         """Return the pools owned here, with their last pacing decision."""
@@ -225,18 +253,26 @@ async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make
     board.enrol = enrol
     address = settings.internal_url or f"http://{settings.http_host}:{settings.http_port}"
     board.keeper = LeaseKeeper(board.instance_id, address, store, make_owner, clock)
+    checks = [*messaging.checks, _CarrierCheck(board)]
+    explaining = Explaining(CountingStore(pool, make_id, messaging.signal), PackOutlook(lambda: packs), board.ask_owner)
+    # The page of figures is open to everybody, so it names campaigns only to people at this machine.
+    with_names = is_loopback(settings.http_host)
+    demo = DemoLine(session, settings.demo_url.get_secret_value()) if settings.demo_url is not None else None
     routes = [
         campaign_routes(campaigns),
         script_routes(campaigns),
         desk_routes(board.desk, enrol),
         floor_routes(campaigns, board.wake_all),
-        status_routes(campaigns, board.owned, clock),
+        status_routes(campaigns, board.owned, clock, with_names=with_names, demo=demo is not None),
+        why_routes(Answers(explaining, clock), with_names=with_names),
+        health_routes("dialer", pool, messaging, checks, clock),
+        page_routes(),
+        *demo_routes(demo),
         live_routes(board.hub, verifier, board.snapshot, path="/api/dialer/live", roles={Role.OPERATOR}),
         push_routes(board.hub, secret),
-        poke_routes(board.hear, lambda request: check_internal(request, secret)),
+        poke_routes(board.hear, board.why_not_dialing, lambda request: check_internal(request, secret)),
         *messaging.routes,
     ]
-    checks = [*messaging.checks, _CarrierCheck(board)]
 
     async def close() -> None:
         await messaging.close()

@@ -9,6 +9,7 @@ from uuid import UUID
 from services.dialer.domain.attempts import Attempt
 from services.dialer.domain.campaigns import Campaign
 from services.dialer.domain.leads import Lead, Person, Phone, Stream
+from services.dialer.domain.obstacles import DoneCount, HeldCount, TrunkUse
 from services.dialer.domain.operators import Operator
 from services.dialer.domain.pacing import Mode
 from services.dialer.domain.responses import Response
@@ -513,6 +514,54 @@ class MarketingStore(Protocol):
 
     async def load_status(self) -> dict[str, Any]:
         """Return the dialer in figures."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Footing:
+    """What a campaign's calls depend on besides its leads, as far as the store knows."""
+
+    owned: bool
+    lines: int
+    trunk: TrunkUse | None
+    pacing: str | None
+
+
+class ObstacleStore(Protocol):
+    """What explains why leads are not being called; reads only."""
+
+    async def load_campaign(self, campaign_id: UUID) -> Campaign:
+        """Return a campaign in any state; raises `NotFoundError`."""
+        ...
+
+    async def load_pool(self, pool_id: UUID) -> PoolView:
+        """Return the pool with its operators who are not offline."""
+        ...
+
+    async def load_safety(self) -> Safety:
+        """Return what may forbid dialing as a whole."""
+        ...
+
+    async def load_history(self, leads: Sequence[Lead], since: datetime) -> list[GateHistory]:
+        """Return what the gate must know of each lead's person, in order."""
+        ...
+
+    async def load_footing(self, campaign_id: UUID) -> Footing:
+        """Return lease, lines, trunk and the last decision of pacing; raises `NotFoundError`."""
+        ...
+
+    async def count_held(self, campaign_id: UUID, now: datetime, steps: Sequence[datetime]) -> list[HeldCount]:
+        """Return the waiting leads by what holds them and the first of *steps* at which their time has come."""
+        ...
+
+    async def count_done(self, campaign_id: UUID) -> list[DoneCount]:
+        """Return the leads that do not wait."""
+        ...
+
+    async def sample_leads(
+        self, campaign_id: UUID, after: datetime, until: datetime, *, among: int, limit: int
+    ) -> list[Lead]:
+        """Return leads that wait for a call in (*after*, *until*], drawn by lot from about *among* of them."""
         ...
 
 

@@ -18,6 +18,7 @@ from services.notifier.workers.deliveries import DeliveryLimits, DeliveryLoop
 from services.notifier.workers.messages import run_forgetting, run_messages
 from services.runtime.clock import Clock
 from services.runtime.errors import RejectedError
+from services.runtime.figures import health_routes
 from services.runtime.http import build_app
 from services.runtime.identity.derivation import derive_key
 from services.runtime.identity.principal import Verifier
@@ -75,6 +76,7 @@ def _put_together(
         template_routes(store, settings.organisation),
         status_routes(store, clock, lambda: deliveries.in_hand),
         *messaging.routes,
+        health_routes(NAME, pool, messaging, messaging.checks, clock),
     ]
     app = build_app(NAME, routes, verifier=verifier, clock=clock, pool=pool, readiness=messaging.checks)
     loops: list[Loop] = [

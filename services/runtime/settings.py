@@ -27,6 +27,7 @@ class Settings(BaseSettings):
     secret_key: SecretStr = Field(description="Key from which all others are derived: 32 random characters or more.")
     identity_url: str | None = Field(None, description="Address of the service that signs people in; default: ours.")
     data_dir: str | None = Field(None, description="Folder for files, where there is one.")
+    demo_url: SecretStr | None = Field(None, description="Address of the standalone mode's demo, where there is one.")
     control_url: str | None = Field(None, description="Address of the standalone supervisor, where there is one.")
     consumer_failures_limit: int = Field(
         1000, ge=1, description="Dead letters and parked keys of one topic before the service stops reading it."

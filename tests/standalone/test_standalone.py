@@ -27,13 +27,15 @@ PROGRAM = Path(__file__).parent / "programs" / "standalone.py"
 class Running:
     """A started standalone mode and what it has said so far."""
 
+    program: tuple[str, ...] = (str(PROGRAM),)
+
     def __init__(self, folder: Path, **env: object) -> None:
         self.port = free_port()
         self.said = folder / "said"
         settings = {"GALW_DATA_DIR": folder / "data", "GALW_PORT": self.port, **env}
         with self.said.open("wb") as said:
             self.process = subprocess.Popen(
-                [sys.executable, PROGRAM],
+                [sys.executable, *self.program],
                 env={**os.environ, **{name: str(value) for name, value in settings.items()}},
                 stdout=said,
                 stderr=said,

@@ -14,7 +14,9 @@ from services.runtime.http import Call, Cursor, Input, Page, PageQuery, Reply, R
 from services.runtime.identity.principal import Role
 
 _EDIT = {Role.MARKETING, Role.ADMIN}
-_READ = {Role.MARKETING, Role.ADMIN, Role.SUPERVISOR, Role.AUDITOR}
+READERS = frozenset({Role.MARKETING, Role.ADMIN, Role.SUPERVISOR, Role.AUDITOR})
+"""Who reads campaigns."""
+
 NEWEST = UUID(int=2**128 - 1)
 """Before it in a list, newest first, stands everything."""
 _FIRST_POOL = "main"
@@ -132,13 +134,13 @@ def campaign_routes(store: MarketingStore) -> Routes:
         made = await use.create(store, draft, call.principal.user_id)
         return Reply(_view(made), etag=made.version, location=f"/api/dialer/campaigns/{made.id}")
 
-    @routes.get("/campaigns", roles=_READ, summary="List campaigns, newest first")
+    @routes.get("/campaigns", roles=READERS, summary="List campaigns, newest first")
     async def list_campaigns(query: PageQuery) -> Page[CampaignView]:
         found = await store.list_campaigns(before_id.decode(query.cursor) or NEWEST, query.limit)
         more = before_id.encode(found[-1].id) if len(found) == query.limit else None
         return Page(items=[_view(one) for one in found], next_cursor=more)
 
-    @routes.get("/campaigns/{campaign_id}", roles=_READ, summary="Read a campaign")
+    @routes.get("/campaigns/{campaign_id}", roles=READERS, summary="Read a campaign")
     async def get_campaign(campaign_id: UUID) -> Reply[CampaignView]:
         campaign = await store.load_campaign(campaign_id)
         return Reply(_view(campaign), etag=campaign.version)
@@ -163,21 +165,21 @@ def campaign_routes(store: MarketingStore) -> Routes:
         done = await use.command(store, campaign_id, version, command, call.now, call.principal.user_id)
         return Reply(_view(done), etag=done.version)
 
-    @routes.get("/campaigns/{campaign_id}/changes", roles=_READ, summary="Who changed what, when")
+    @routes.get("/campaigns/{campaign_id}/changes", roles=READERS, summary="Who changed what, when")
     async def list_changes(campaign_id: UUID, query: PageQuery) -> Page[ChangeView]:
         last = before_version.decode(query.cursor) or 2**31 - 1
         found = await store.list_changes(campaign_id, last, query.limit)
         more = before_version.encode(found[-1]["version"]) if len(found) == query.limit else None
         return Page(items=[ChangeView(**one) for one in found], next_cursor=more)
 
-    @routes.get("/campaigns/{campaign_id}/progress", roles=_READ, summary="Where a campaign stands")
+    @routes.get("/campaigns/{campaign_id}/progress", roles=READERS, summary="Where a campaign stands")
     async def get_progress(call: Call, campaign_id: UUID) -> Progress:
         campaign = await store.load_campaign(campaign_id)
         since = campaign.launched_at or campaign.created_at
         leads, outcomes = await store.load_progress(campaign_id, call.now, since - timedelta(seconds=1))
         return progress_of(leads, outcomes)
 
-    @routes.get("/campaigns/{campaign_id}/attempts", roles=_READ, summary="A campaign's attempts, newest first")
+    @routes.get("/campaigns/{campaign_id}/attempts", roles=READERS, summary="A campaign's attempts, newest first")
     async def list_attempts(campaign_id: UUID, query: PageQuery) -> Page[AttemptView]:
         found = await store.list_attempts(campaign_id, before_id.decode(query.cursor) or NEWEST, query.limit)
         more = before_id.encode(found[-1].id) if len(found) == query.limit else None

@@ -5,12 +5,13 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from services.dialer.api.campaigns import NEWEST, Progress, progress_of
 from services.dialer.domain.campaigns import CampaignState
 from services.dialer.ports import MarketingStore
 from services.runtime.clock import Clock
+from services.runtime.counted import Counted
 from services.runtime.http import PUBLIC, Routes
 
 Owners = Callable[[], list[dict[str, Any]]]
@@ -27,6 +28,9 @@ class RunningProgress(Progress):
     """Where a running campaign stands."""
 
     campaign_id: UUID
+    name: str | None
+    pool_id: UUID
+    mode: str
 
 
 class Status(BaseModel):
@@ -40,20 +44,14 @@ class Status(BaseModel):
     outcomes: dict[str, int]
     pools: list[dict[str, Any]]
     progress: list[RunningProgress]
+    demo: bool = Field(description="Whether this is the standalone mode with its demo.")
 
 
-def status_routes(store: MarketingStore, owners: Owners, clock: Clock) -> Routes:
-    """Return the route of the figures."""
+def status_routes(store: MarketingStore, owners: Owners, clock: Clock, *, with_names: bool, demo: bool) -> Routes:
+    """Return the route of the figures; campaigns are named only *with_names*."""
     routes = Routes(prefix="/api/dialer", tag="status")
-    counted: list[tuple[float, list[RunningProgress]]] = []
 
-    @routes.get("/status", roles=PUBLIC, summary="The dialer in figures, without anything about a person")
-    async def get_status() -> Status:
-        if not counted or clock.monotonic() - counted[0][0] >= COUNTED_EVERY_S:
-            counted[:] = [(clock.monotonic(), await _count())]
-        return Status(**await store.load_status(), pools=owners(), progress=counted[0][1])
-
-    async def _count() -> list[RunningProgress]:
+    async def count() -> list[RunningProgress]:
         now = clock.now()
         campaigns = await store.list_campaigns(NEWEST, 100)
         running = [one for one in campaigns if one.state is CampaignState.RUNNING][:SHOWN]
@@ -61,7 +59,21 @@ def status_routes(store: MarketingStore, owners: Owners, clock: Clock) -> Routes
         for campaign in running:
             since = campaign.launched_at or campaign.created_at
             leads, outcomes = await store.load_progress(campaign.id, now, since - timedelta(seconds=1))
-            found.append(RunningProgress(campaign_id=campaign.id, **progress_of(leads, outcomes).model_dump()))
+            found.append(
+                RunningProgress(
+                    campaign_id=campaign.id,
+                    name=campaign.name if with_names else None,
+                    pool_id=campaign.pool_id,
+                    mode=campaign.plan.mode.value,
+                    **progress_of(leads, outcomes).model_dump(),
+                )
+            )
         return found
+
+    progress = Counted(count, clock, every_s=COUNTED_EVERY_S)
+
+    @routes.get("/status", roles=PUBLIC, summary="The dialer in figures, without anything about a person")
+    async def get_status() -> Status:
+        return Status(**await store.load_status(), pools=owners(), progress=await progress.get(), demo=demo)
 
     return routes

@@ -161,9 +161,9 @@ def plan_next_step(lead: Lead, cadence: Cadence, now: datetime) -> Lead:
     return _wait(lead, now, step=index)
 
 
-def finish(lead: Lead, result: Result) -> Lead:
-    """Return the lead as done; nothing calls it again in this campaign."""
-    return _change(lead, state=LeadState.FINISHED, result=result, callback_operator=None, held_by=None)
+def finish(lead: Lead, result: Result, ruled_out_by: str | None = None) -> Lead:
+    """Return the lead as done; nothing calls it again in this campaign. *ruled_out_by* is the rule that said never."""
+    return _change(lead, state=LeadState.FINISHED, result=result, callback_operator=None, held_by=ruled_out_by)
 
 
 def call_back(lead: Lead, at: datetime, operator: UUID | None) -> Lead:

@@ -7,5 +7,5 @@ SELECT
     (SELECT coalesce(jsonb_object_agg(state, n), '{}') FROM (SELECT state, count(*) AS n FROM operators GROUP BY state) AS o) AS operators,
     (SELECT coalesce(jsonb_object_agg(outcome, n), '{}') FROM (
         SELECT outcome, count(*) AS n FROM attempts
-        WHERE ended_at > clock_timestamp() - interval '5 minutes' AND outcome IS NOT NULL GROUP BY outcome
+        WHERE ended_at > now() - interval '5 minutes' AND outcome IS NOT NULL GROUP BY outcome
     ) AS e) AS outcomes

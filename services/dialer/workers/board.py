@@ -168,7 +168,7 @@ class Board:
             return None
         if verdict.until is not None:
             return lead_rules.defer(call.lead, verdict.until, verdict.held_by or "gate")
-        return lead_rules.finish(call.lead, "not_reached")
+        return lead_rules.finish(call.lead, "not_reached", verdict.held_by)
 
     # -- operators
 

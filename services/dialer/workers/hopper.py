@@ -146,7 +146,7 @@ class Hopper:
             if verdict.until is not None:
                 after = lead_rules.defer(lead, verdict.until, held)
             else:
-                after = lead_rules.finish(lead, "refused" if history.suppressed else "not_reached")
+                after = lead_rules.finish(lead, "refused" if history.suppressed else "not_reached", held)
             put_off.append(Change(lead=after, fence=self._fence, facts=announcements.of_lead(after, now)))
         if put_off:
             await self._store.commit(put_off)

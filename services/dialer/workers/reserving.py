@@ -102,7 +102,7 @@ class Reserving:
             return
         board, now = self._board, self._board.now()
         if refusal.reason == "suppressed":
-            after = lead_rules.finish(lead, "refused")
+            after = lead_rules.finish(lead, "refused", refusal.reason)
         else:
             after = lead_rules.defer(lead, refusal.until or now + REFUSED_FOR, refusal.reason)
         await board.commit(Change(lead=after, fence=board.fence, facts=announcements.of_lead(after, now)))

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from services.notifier.api.access import PREFIX
 from services.notifier.ports import Store
 from services.runtime.clock import Clock
+from services.runtime.counted import Counted
 from services.runtime.http import PUBLIC, Routes
 
 FRESH_S = 1.0
@@ -44,19 +45,18 @@ class Status(BaseModel):
 def status_routes(store: Store, clock: Clock, in_hand: Callable[[], int]) -> Routes:
     """Return the route of the figures; *in_hand* says how many webhooks this instance is sending."""
     routes = Routes(prefix=PREFIX, tag="status")
-    counted: list[tuple[float, Status]] = []
 
-    @routes.get("/status", roles=PUBLIC, summary="The notifier in figures, without anything about a person")
-    async def get_status() -> Status:
-        if not counted or clock.monotonic() - counted[0][0] >= FRESH_S:
-            counted[:] = [(clock.monotonic(), await _count())]
-        return counted[0][1]
-
-    async def _count() -> Status:
+    async def count() -> Status:
         now = clock.now()
         async with store.transaction() as tx:
             webhooks = await tx.deliveries.figures(now)
             messages = await tx.messages.figures(now)
         return Status(webhooks=Webhooks(**asdict(webhooks), in_hand=in_hand()), messages=Messages(**asdict(messages)))
+
+    counted = Counted(count, clock, every_s=FRESH_S)
+
+    @routes.get("/status", roles=PUBLIC, summary="The notifier in figures, without anything about a person")
+    async def get_status() -> Status:
+        return await counted.get()
 
     return routes

@@ -137,6 +137,10 @@ class Consumer:
             return Health.of("consumer", " ".join(reason for reason, _ in self._stopped.values()))
         return Health.of("consumer", self._failure and f"Reading waits: {self._failure}")
 
+    def unread(self) -> int:
+        """Return how many records of our partitions stand at the broker and are not read yet."""
+        return self._reader.lag()
+
     def idle_for_s(self) -> float:
         """Return for how long nothing new was found in the log, in seconds."""
         return 0.0 if self._idle_since is None else self._clock.monotonic() - self._idle_since

@@ -75,6 +75,10 @@ class Demo:
             "operators_on": any(one.at_work for one in self.operators),
             "operators": sum(one.at_work for one in self.operators),
             "webhooks": asdict(self.partner.received),
+            "password": staff.PASSWORD,
+            "sign_ins": [
+                {"email": one.email, "role": one.role.value, "name": one.name} for one in (*staff.STAFF, staff.PARTNER)
+            ],
         }
 
     def switch(self, *, on: bool) -> None:
