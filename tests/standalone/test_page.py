@@ -1,4 +1,4 @@
-"""The page at the root in a real browser: it shows the figures of a running standalone mode, and the console is empty."""
+"""The page at the root in a real browser: the figures of a running standalone mode, live, and an empty console."""
 
 import asyncio
 import json
