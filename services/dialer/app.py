@@ -81,7 +81,7 @@ class Switchboard:
     async def left(self, principal: Principal) -> None:
         """Note that an operator's live line is gone."""
         if Role.OPERATOR in principal.roles:
-            await commands.connection(self.desk, principal.user_id, None)
+            await commands.connection(self.desk, principal.user_id, None, left=self.instance_id)
 
     async def snapshot(self, principal: Principal) -> dict[str, Any]:
         """Return all that an operator's screen shows."""
@@ -261,7 +261,7 @@ async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make
     routes = [
         campaign_routes(campaigns),
         script_routes(campaigns),
-        desk_routes(board.desk, enrol),
+        desk_routes(board.desk, enrol, gatekeeper.zones),
         floor_routes(campaigns, board.wake_all),
         status_routes(campaigns, board.owned, clock, with_names=with_names, demo=demo is not None),
         why_routes(Answers(explaining, clock), with_names=with_names),

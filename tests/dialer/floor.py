@@ -10,7 +10,7 @@ from services.dialer.domain.pacing import Mode
 from services.dialer.domain.scripts import Option, Question, Script
 from services.dialer.ports import NewLead, Pool
 from services.dialer.store.campaigns import CampaignStore
-from services.dialer.store.news import enrol_leads, keep_watermark
+from services.dialer.store.news import enrol_leads
 from services.dialer.usecases import campaigns as use
 from services.events.topics import PARTITIONS
 from services.runtime import postgres
@@ -83,6 +83,10 @@ async def enrol(pool: postgres.Pool, campaign_id: UUID, numbers: Sequence[int], 
 
 
 async def freshen(pool: postgres.Pool, now: datetime, *, ahead: timedelta = timedelta(hours=1)) -> None:
-    """Say that the view of consents is fresh for a while."""
-    for shard in range(PARTITIONS):
-        await keep_watermark(pool, shard, now + ahead)
+    """Let the view of consents count as fresh for a while, as no news from the CRM could."""
+    await pool.execute(
+        "INSERT INTO consent_watermarks SELECT shard, $2 FROM generate_series(0, $1 - 1) AS shard"
+        " ON CONFLICT (shard) DO UPDATE SET at = excluded.at",
+        PARTITIONS,
+        now + ahead,
+    )

@@ -160,7 +160,9 @@ async def act(desk: commands.Desk, operator_id: UUID, body: dict[str, Any]) -> s
             await commands.record_answer(desk, operator_id, call_id, "served", "yes")
             await commands.hang_up(desk, operator_id, call_id, body["version"])
         case "wrap_up":
-            closing = Closing("completed", "fine", {"score": 4})
+            closing = Closing(
+                "completed", "fine", {"served": "yes", "score": 4}
+            )  # the call may end before an answer is in
             await commands.close(desk, operator_id, UUID(call["call_id"]), body["version"], closing)
             return "dispositioned"
         case _:

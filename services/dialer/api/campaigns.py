@@ -34,7 +34,7 @@ class NewCampaign(Input):
 
 
 class CampaignPatch(Input):
-    """What to change; fields left out stay as they are."""
+    """What to change; fields left out stay as they are, also those of the plan."""
 
     name: str | None = Field(None, min_length=1, max_length=200)
     pool_id: UUID | None = None

@@ -4,27 +4,29 @@ A command names the state version it was made on and is answered with the commit
 version is a 409 whose problem carries the present state.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, BaseModel, Field
 
 from services.dialer.domain import operators as rules
+from services.dialer.domain.leads import Lead
 from services.dialer.domain.scripts import Script
-from services.dialer.ports import CallStore
 from services.dialer.usecases import commands
+from services.dialer.usecases.callbacks import instant_of
 from services.dialer.usecases.commands import Desk
 from services.dialer.usecases.wrapup import Closing
-from services.runtime.errors import RejectedError
-from services.runtime.http import Call, Input, Routes, rejected
+from services.runtime.http import Call, Input, Routes
 from services.runtime.identity.principal import Role
 
 _OPERATOR = {Role.OPERATOR}
 Enrol = Callable[[UUID, str], Awaitable[object]]
 """Makes an operator's row when they come for the first time."""
+
+Zones = Callable[[Lead], Sequence[str]]
+"""Says in which time zones a lead's person may be."""
 
 _VERSION = Field(ge=1, le=2**31 - 1, description="The state version this command was made on.")
 
@@ -48,9 +50,13 @@ class ReadyInCommand(Command):
 
 
 class AnswerBody(Input):
-    """An answer to one question; its type follows from the question's."""
+    """An answer to one question; its type follows from the question's.
+
+    With a `version` it is refused when the state has changed since; without one it counts while the call is yours.
+    """
 
     value: str | int | float | bool | list[str] | None
+    version: int | None = Field(None, ge=1, le=2**31 - 1)
 
 
 class DispositionBody(Command):
@@ -105,9 +111,11 @@ class OperatorView(BaseModel):
 
 
 class Answers(BaseModel):
-    """What was recorded during a call so far."""
+    """What was recorded during a call so far; *version* is that of the operator's state."""
 
     call_id: UUID
+    version: int
+    revision: int
     answers: dict[str, Any]
 
 
@@ -122,7 +130,7 @@ class CallScript(BaseModel):
     answers: dict[str, Any]
 
 
-def desk_routes(desk: Desk, enrol: Enrol) -> Routes:
+def desk_routes(desk: Desk, enrol: Enrol, zones: Zones) -> Routes:
     """Return the routes of the operator's desk."""
     routes = Routes(prefix="/api/dialer", tag="desk")
 
@@ -175,13 +183,14 @@ def desk_routes(desk: Desk, enrol: Enrol) -> Routes:
     @routes.put("/calls/{call_id}/answers/{question_id}", roles=_OPERATOR, summary="Record an answer")
     async def put_answer(call: Call, call_id: UUID, question_id: str, body: AnswerBody) -> Answers:
         user = call.principal.user_id
-        return Answers(**await commands.record_answer(desk, user, call_id, question_id, body.value))
+        return Answers(**await commands.record_answer(desk, user, call_id, question_id, body.value, body.version))
 
     @routes.post("/calls/{call_id}/disposition", roles=_OPERATOR, summary="Say how the call went")
     async def post_disposition(call: Call, call_id: UUID, body: DispositionBody) -> OperatorView:
         at = body.call_back_at
         if at is None and body.call_back_local is not None:
-            at = await _local(desk.store, call_id, body.call_back_local)
+            lead = await commands.lead_of(desk, call.principal.user_id, call_id)
+            at = instant_of(body.call_back_local, zones(lead))
         closing = Closing(body.disposition, body.note, dict(body.answers), at, body.call_back_own)
         return OperatorView(**await commands.close(desk, call.principal.user_id, call_id, body.version, closing))
 
@@ -191,14 +200,3 @@ def desk_routes(desk: Desk, enrol: Enrol) -> Routes:
         return OperatorView(**await commands.command(desk, user.user_id, body.version, signal))
 
     return routes
-
-
-async def _local(store: CallStore, call_id: UUID, local: str) -> datetime:
-    """Return the instant of a local time where the person of a call is."""
-    lead = await store.load_lead((await store.load_attempt(call_id)).lead_id)
-    if lead.person.time_zone is None:
-        raise rejected("call_back_local", "this person's time zone is not known; send call_back_at with an offset")
-    try:
-        return datetime.fromisoformat(local).replace(tzinfo=ZoneInfo(lead.person.time_zone))
-    except ValueError as error:
-        raise RejectedError("The callback's local time does not exist.") from error

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -86,7 +86,9 @@ class TrunkBody(Input):
 
     calls_per_second: Decimal = Field(gt=0, le=1000)
     channels: int = Field(ge=1, le=100_000)
-    countries: list[str] = Field(min_length=1, max_length=250, description="Countries it may call, ISO 3166 alpha-2.")
+    countries: list[Annotated[str, Field(pattern="^[A-Z]{2}$")]] = Field(
+        min_length=1, max_length=250, description="Countries it may call, ISO 3166 alpha-2; no others."
+    )
     cost_per_attempt_micros: int = Field(0, ge=0, le=10**12)
     spend_cap_micros: int | None = Field(None, ge=0, le=10**15, description="At most so much a day.")
 

@@ -182,7 +182,8 @@ def decide(attempt: Attempt, signal: Signal, now: datetime) -> Attempt:
                 return attempt
             return _move(attempt, AttemptState.ANSWERED, answered_at=now, machine=machine)
         case OperatorTook(operator_id):
-            if state is not AttemptState.ANSWERED or attempt.machine:
+            # Who waited too long hears the recorded message and is not put through any more.
+            if state is not AttemptState.ANSWERED or attempt.machine or attempt.hangup_requested:
                 return attempt
             first = attempt.connected_at or now
             return _move(attempt, AttemptState.CONNECTED, operator_id=operator_id, connected_at=first)

@@ -64,7 +64,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """One person in one campaign."""
+    """One person in one campaign.
+
+    A busy lead whose *result* is `withdrawn` is one whose person left the campaign meanwhile: it never waits again.
+    """
 
     id: UUID
     campaign_id: UUID
@@ -132,10 +135,10 @@ def plan_after(lead: Lead, outcome: Outcome, cadence: Cadence, now: datetime) ->
     if outcome is Outcome.ANSWERED:
         return _change(lead, state=LeadState.BUSY)
     if outcome is Outcome.CANCELLED:
-        return _change(lead, state=LeadState.WAITING, next_at=now + timedelta(seconds=5))
+        return _waiting(lead, next_at=now + timedelta(seconds=5))
     tries = {**lead.tries, outcome.value: lead.tries.get(outcome.value, 0) + 1}
     lead = replace(lead, tries=tries)
-    step = cadence[lead.step]
+    step = step_of(cadence, lead)
     if not isinstance(step, CallStep) or outcome is Outcome.UNKNOWN:
         return plan_next_step(lead, cadence, now)
     rule = step.retries.get(outcome)
@@ -150,15 +153,23 @@ def plan_after(lead: Lead, outcome: Outcome, cadence: Cadence, now: datetime) ->
 
 
 def plan_next_step(lead: Lead, cadence: Cadence, now: datetime) -> Lead:
-    """Return the lead on the cadence's next step, or finished when there is none."""
-    index = lead.step + 1
-    if index >= len(cadence):
-        return finish(lead, "invalid" if _all_invalid(lead) else "not_reached")
-    step = cadence[index]
-    if isinstance(step, MessageStep):
-        at = now + step.after
-        return _change(lead, state=LeadState.WAITING, stream=Stream.MESSAGE, next_at=at, step=index, held_by="message")
-    return _wait(lead, now, step=index)
+    """Return the lead on the cadence's next step, or finished when there is none.
+
+    Each step of calls counts its own tries, so that calls after a message are not used up by those before it.
+    """
+    lead = replace(lead, step=lead.step + 1)
+    match step_of(cadence, lead):
+        case None:
+            return finish(lead, "invalid" if _all_invalid(lead) else "not_reached")
+        case MessageStep(after=after):
+            return _waiting(lead, stream=Stream.MESSAGE, next_at=now + after, held_by="message")
+        case CallStep():
+            return _wait(lead, now, tries={})
+
+
+def step_of(cadence: Cadence, lead: Lead) -> Step | None:
+    """Return the step that the lead stands on; None when the campaign was given a cadence too short for that."""
+    return cadence[lead.step] if lead.step < len(cadence) else None
 
 
 def finish(lead: Lead, result: Result, ruled_out_by: str | None = None) -> Lead:
@@ -168,24 +179,17 @@ def finish(lead: Lead, result: Result, ruled_out_by: str | None = None) -> Lead:
 
 def call_back(lead: Lead, at: datetime, operator: UUID | None) -> Lead:
     """Return the lead waiting for a callback at an agreed instant, by *operator* or by anyone."""
-    return _change(
-        lead,
-        state=LeadState.WAITING,
-        stream=Stream.CALLBACK,
-        next_at=at,
-        callback_operator=operator,
-        held_by="callback",
-    )
+    return _waiting(lead, stream=Stream.CALLBACK, next_at=at, callback_operator=operator, held_by="callback")
 
 
 def defer(lead: Lead, until: datetime, held_by: str) -> Lead:
     """Return the lead waiting until the gate allows it; *held_by* names the rule that holds it back."""
-    return _change(lead, state=LeadState.WAITING, next_at=until, held_by=held_by)
+    return _waiting(lead, next_at=until, held_by=held_by)
 
 
 def release(lead: Lead, now: datetime) -> Lead:
     """Return a lead that an operator skipped or the dialer gave up before dialing, waiting again."""
-    return _change(lead, state=LeadState.WAITING, next_at=now + timedelta(seconds=60), held_by="skipped")
+    return _waiting(lead, next_at=now + timedelta(seconds=60), held_by="skipped")
 
 
 def hold(lead: Lead, *, attempts: int | None = None) -> Lead:
@@ -195,7 +199,14 @@ def hold(lead: Lead, *, attempts: int | None = None) -> Lead:
 
 
 def _wait(lead: Lead, at: datetime, **changes: Any) -> Lead:
-    return _change(lead, state=LeadState.WAITING, stream=Stream.RETRY, next_at=at, held_by="retry_delay", **changes)
+    return _waiting(lead, stream=Stream.RETRY, next_at=at, held_by="retry_delay", **changes)
+
+
+def _waiting(lead: Lead, **changes: Any) -> Lead:
+    """Return the lead back in a queue, or done when the person left the campaign or was erased while it was busy."""
+    if lead.result == "withdrawn" or not lead.phones:
+        return finish(lead, "withdrawn")
+    return _change(lead, state=LeadState.WAITING, **changes)
 
 
 def _next_phone(lead: Lead, *, wrap: bool = False) -> int | None:

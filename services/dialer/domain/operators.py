@@ -134,7 +134,9 @@ class Dispositioned:
 
 @dataclass(frozen=True, slots=True)
 class Disconnected:
-    """Their live connection went."""
+    """Their live connection went; the word of an instance that no longer holds it (*instance_id*) does not count."""
+
+    instance_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +188,9 @@ def decide(operator: Operator, signal: Signal, now: datetime) -> Operator | None
             )
         case Connected(instance_id):
             return _connected(operator, instance_id, now)
-        case Disconnected():
-            gone = operator.disconnected_at is not None or operator.state is _S.OFFLINE
+        case Disconnected(instance_id):
+            moved = instance_id is not None and operator.instance_id != instance_id
+            gone = operator.disconnected_at is not None or operator.state is _S.OFFLINE or moved
             return operator if gone else replace(operator, disconnected_at=now, version=operator.version + 1)
         case GraceOver():
             return _grace_over(operator, now)

@@ -1,5 +1,6 @@
 """What a person answered: collected during the call, closed by a disposition, revisable for a while."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -26,6 +27,15 @@ class Response:
     answers: Mapping[str, Any] = field(default_factory=dict[str, Any])
     disposition: str | None = None
     note: str = ""
+
+
+MAX_BYTES = 100_000
+"""All answers of a call with its note, as JSON: with the script's words beside them they must fit into one fact."""
+
+
+def too_long(response: Response) -> bool:
+    """Tell whether a response holds more than can be announced."""
+    return len(json.dumps([dict(response.answers), response.note], ensure_ascii=False).encode()) > MAX_BYTES
 
 
 def with_answer(response: Response, question_id: str, value: Any, now: datetime) -> Response:

@@ -3,6 +3,8 @@
 A version is never edited: an answer points to the script version it was asked from.
 """
 
+import math
+import re
 from collections.abc import Mapping
 from datetime import date
 from graphlib import CycleError, TopologicalSorter
@@ -19,13 +21,21 @@ Text = Mapping[str, Annotated[str, Field(min_length=1, max_length=2000)]]
 END = "end"
 """The branch target that ends the questions."""
 
+MAX_BYTES = 100_000
+"""The longest script, as JSON: what can be read in a call is far shorter, and its words travel with the answers."""
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Option(_Part):
-    """One answer of a choice; *then* names the question that follows it, else the question's own *then* holds."""
+    """One answer of a choice; *then* names the question that follows it, else the question's own *then* holds.
+
+    Of several chosen options the first one written with a *then* decides.
+    """
 
     value: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,60}$")]
     label: Text
@@ -38,10 +48,10 @@ class Question(_Part):
     id: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,60}$")]
     kind: QuestionKind
     ask: Text
-    options: tuple[Option, ...] = ()
+    options: Annotated[tuple[Option, ...], Field(max_length=100)] = ()
     required: bool = True
-    minimum: float | None = None
-    maximum: float | None = None
+    minimum: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    maximum: Annotated[float, Field(allow_inf_nan=False)] | None = None
     then: str | None = None
 
 
@@ -62,14 +72,17 @@ DEFAULT_DISPOSITIONS = (
 )
 
 
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")]
+
+
 class Script(_Part):
     """What an operator says and asks."""
 
-    languages: Annotated[tuple[str, ...], Field(min_length=1)]
+    languages: Annotated[tuple[Language, ...], Field(min_length=1, max_length=50)]
     opening: Text
     closing: Text = {}
-    questions: tuple[Question, ...] = ()
-    dispositions: tuple[Disposition, ...] = DEFAULT_DISPOSITIONS
+    questions: Annotated[tuple[Question, ...], Field(max_length=200)] = ()
+    dispositions: Annotated[tuple[Disposition, ...], Field(max_length=50)] = DEFAULT_DISPOSITIONS
 
     @model_validator(mode="after")
     def _sound(self) -> "Script":
@@ -99,6 +112,11 @@ def problems_of(script: Script) -> list[Missing]:
     problems += [Missing("opening", f"has no words in {language!r}") for language in missing]
     if not script.dispositions:
         problems.append(Missing("dispositions", "at least one is needed to end a call"))
+    known = [d.id for d in script.dispositions]
+    repeated = sorted({i for i in known if known.count(i) > 1})
+    problems += [Missing(f"dispositions.{i}", "two dispositions have this id") for i in repeated]
+    if len(script.model_dump_json()) > MAX_BYTES:
+        problems.append(Missing("questions", f"the script is too long; it may have {MAX_BYTES:,} bytes at most"))
     if not problems:
         loop = _loop(script)
         if loop is not None:
@@ -151,7 +169,8 @@ def next_question(script: Script, question_id: str | None, answer: Any = None) -
         return script.questions[0].id if script.questions else None
     index = next(i for i, q in enumerate(script.questions) if q.id == question_id)
     question = script.questions[index]
-    chosen = next((o.then for o in question.options if o.value == answer and o.then is not None), None)
+    given = answer if isinstance(answer, list) else [answer]  # pyright: ignore[reportUnknownVariableType]
+    chosen = next((o.then for o in question.options if o.value in given and o.then is not None), None)
     after = script.questions[index + 1].id if index + 1 < len(script.questions) else END
     target = chosen or question.then or after
     return None if target == END else target
@@ -166,8 +185,8 @@ def check_answer(question: Question, value: Any) -> str | None:
         case "choice":
             return None if value in values else f"expected one of {', '.join(values)}"
         case "several":
-            fits = isinstance(value, list) and all(item in values for item in value)  # pyright: ignore[reportUnknownVariableType]
-            return None if fits else f"expected a list of {', '.join(values)}"
+            fits = isinstance(value, list) and all(value.count(item) == 1 and item in values for item in value)  # pyright: ignore[reportUnknownVariableType]
+            return None if fits else f"expected a list of {', '.join(values)}, each at most once"
         case "number" | "scale":
             return _check_number(question, value)
         case "date":
@@ -178,7 +197,7 @@ def check_answer(question: Question, value: Any) -> str | None:
 
 
 def _check_number(question: Question, value: Any) -> str | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return "expected a number"
     if question.kind == "scale" and value != int(value):
         return "expected a whole number"
@@ -189,8 +208,27 @@ def _check_number(question: Question, value: Any) -> str | None:
 
 
 def _check_date(value: Any) -> str | None:
+    expected = "expected a date such as 2026-11-23"
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        return expected
     try:
         date.fromisoformat(value)
-    except (TypeError, ValueError):
-        return "expected a date such as 2026-11-23"
+    except ValueError:
+        return expected
     return None
+
+
+def language_for(script: Script, wishes: tuple[str | None, ...]) -> str:
+    """Return the script's language that fits the first wish it can fulfil, else its own first one.
+
+    A wish is a tag such as `cy` or `cy-GB`; where the script has not the very same, the language without the country
+    counts.
+    """
+    for wish in wishes:
+        if wish in script.languages:
+            return wish
+        base = (wish or "").partition("-")[0]
+        near = next((language for language in script.languages if base and language.partition("-")[0] == base), None)
+        if near is not None:
+            return near
+    return script.languages[0]

@@ -1,5 +1,5 @@
--- Nothing; the people's waiting leads of these campaigns are finished. One that is being called ends with its call.
+-- Nothing; the people's leads of these campaigns are finished; one that is being called is marked and ends with its call.
 UPDATE leads AS l
-SET state = 'finished', result = 'withdrawn', version = version + 1
+SET state = CASE WHEN l.state = 'waiting' THEN 'finished' ELSE l.state END, result = 'withdrawn', version = version + 1
 FROM unnest($1::uuid[], $2::uuid[]) AS w (campaign_id, contact_id)
-WHERE l.campaign_id = w.campaign_id AND l.contact_id = w.contact_id AND l.state = 'waiting'
+WHERE l.campaign_id = w.campaign_id AND l.contact_id = w.contact_id AND l.state <> 'finished'

@@ -37,13 +37,16 @@ class CampaignStore:
         self, script_id: UUID, name: str, script: Script, now: datetime, by: UUID | None, *, first: bool
     ) -> int:
         """Keep a new version of a script and return its number; *first* makes a new script."""
-        async with postgres.transaction(self._pool) as conn:
-            newest = await conn.fetchrow(SQL["script_latest"], script_id)
-            if newest is None and not first:
-                raise NotFoundError("There is no such script.")
-            version = 1 if newest is None else newest["version"] + 1
-            body = script.model_dump(mode="json")
-            await conn.execute(SQL["script_insert"], script_id, version, name, body, now, by)
+        try:
+            async with postgres.transaction(self._pool) as conn:
+                newest = await conn.fetchrow(SQL["script_latest"], script_id)
+                if newest is None and not first:
+                    raise NotFoundError("There is no such script.")
+                version = 1 if newest is None else newest["version"] + 1
+                body = script.model_dump(mode="json")
+                await conn.execute(SQL["script_insert"], script_id, version, name, body, now, by)
+        except asyncpg.UniqueViolationError as error:
+            raise ConflictError("Somebody else wrote a version at the same moment; read it and try again.") from error
         return version
 
     async def load_script_version(self, script_id: UUID, version: int | None) -> StoredScript:
@@ -224,8 +227,10 @@ class CampaignStore:
             return [dict(r) for r in await conn.fetch(SQL["trunk_list"])]
 
     async def stop(self, scope: str, target: str, now: datetime, by: UUID | None, reason: str) -> None:
-        """Put an emergency stop in force."""
+        """Put an emergency stop in force; raises `NotFoundError` when there is no such campaign or trunk."""
         async with postgres.transaction(self._pool) as conn:
+            if not await conn.fetchval(SQL["stop_target_exists"], scope, target):
+                raise NotFoundError(f"There is no such {scope}; nothing was stopped.")
             await conn.execute(SQL["stop_insert"], scope, target, now, by, reason)
 
     async def lift(self, scope: str, target: str) -> None:

@@ -32,6 +32,7 @@ class Present:
     epochs: dict[UUID, int] = field(default_factory=dict[UUID, int])
     stops: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     campaigns: dict[UUID, str] = field(default_factory=dict[UUID, str])
+    erased: set[UUID] = field(default_factory=set[UUID])
 
 
 def judge_changes(changes: Sequence[Change], present: Present, now: datetime) -> list[Committed | Conflict]:
@@ -51,9 +52,13 @@ async def commit_changes(
     conn: Connection, changes: Sequence[Change], *, now: datetime, new_id: NewId
 ) -> list[Committed | Conflict]:
     """Store the changes that fit what is stored, in the caller's transaction; answers in order."""
-    answers = judge_changes(changes, await _lock(conn, changes), now)
+    present = await _lock(conn, changes)
+    answers = judge_changes(changes, present, now)
     fitting = [c for c, answer in zip(changes, answers, strict=True) if isinstance(answer, Committed)]
     await _write(conn, fitting, now=now, new_id=new_id)
+    if present.erased:
+        # Somebody was forgotten while a call of theirs went on: its number goes with its end.
+        await conn.execute(SQL["attempt_erase"], sorted(present.erased))
     return answers
 
 
@@ -64,6 +69,8 @@ async def _lock(conn: Connection, changes: Sequence[Change]) -> Present:
     for row in await conn.fetch(SQL["person_lock"], sorted(contacts)) if contacts else ():
         if row["suppressed"]:
             present.suppressed.add(row["contact_id"])
+        if row["erased"]:
+            present.erased.add(row["contact_id"])
     present.attempts = {
         r["id"]: rows.attempt_from(r) for r in await _fetch(conn, "attempt_lock", _ids(changes, "attempt"))
     }

@@ -36,7 +36,8 @@ class TrunkUse:
 
     def take(self, country: str | None, now: datetime) -> datetime | Refusal:
         """Use a channel, a slot and the money of one attempt; return the instant at which it may dial."""
-        if country is not None and country not in self.countries:
+        # A number whose country is not known (satellites, international networks) is in nobody's list.
+        if country not in self.countries:
             return Refusal("country", until=now + timedelta(days=1))
         if self.live >= self.channels:
             return Refusal("trunk busy")
@@ -102,13 +103,16 @@ async def _lock(conn: Connection, reservations: Sequence[Reservation], now: date
     campaigns = await conn.fetch(SQL["campaign_states"], sorted({a.campaign_id for a in attempts}))
     capped = await _capped(conn, reservations, now)
     # The trunk comes last: it is shared by all pools, so its lock is held for the shortest time.
-    trunks = await conn.fetch(SQL["trunk_lock"], sorted({a.trunk for a in attempts}))
+    names = sorted({a.trunk for a in attempts})
+    trunks = await conn.fetch(SQL["trunk_lock"], names)
+    # Counted after the lock is held, by a statement that sees what the last holder stored.
+    live = {r["trunk"]: r["live"] for r in await conn.fetch(SQL["trunk_live"], names)}
     return Ground(
         epochs={r["pool_id"]: r["epoch"] for r in epochs},
         suppressed=frozenset(r["contact_id"] for r in people if r["suppressed"]),
         numbers=frozenset(r["digest"] for r in numbers),
         leads={r["id"]: rows.lead_from(r) for r in leads},
-        trunks={r["id"]: _trunk_from(r) for r in trunks},
+        trunks={r["id"]: _trunk_from(r, live.get(r["id"], 0)) for r in trunks},
         stops=frozenset((r["scope"], r["target"]) for r in stops),
         campaigns={r["id"]: r["state"] for r in campaigns},
         capped=capped,
@@ -142,7 +146,7 @@ async def _capped(conn: Connection, reservations: Sequence[Reservation], now: da
     return refused
 
 
-def _trunk_from(row: Any) -> TrunkUse:
+def _trunk_from(row: Any, live: int) -> TrunkUse:
     fresh_day = row["spend_on"] != row["today"]
     return TrunkUse(
         id=row["id"],
@@ -151,7 +155,7 @@ def _trunk_from(row: Any) -> TrunkUse:
         countries=frozenset(row["countries"]),
         cost=row["cost_per_attempt_micros"],
         cap=row["spend_cap_micros"],
-        live=row["live"],
+        live=live,
         next_slot_at=row["next_slot_at"],
         spent=0 if fresh_day else row["spent_micros"],
         today=row["today"],

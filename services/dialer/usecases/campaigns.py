@@ -62,7 +62,10 @@ async def create(store: MarketingStore, campaign: Campaign, by: UUID | None) -> 
 async def edit(
     store: MarketingStore, campaign_id: UUID, version: int, wish: CampaignEdit, now: datetime, by: UUID | None
 ) -> Campaign:
-    """Change a campaign, running or not; one that ended stays as it is."""
+    """Change a campaign, running or not; one that ended stays as it is.
+
+    Of a plan only what the wish states is changed. One that was launched must stay fit for a launch.
+    """
 
     async def change(before: Campaign) -> Edit:
         if before.state in (CampaignState.FINISHED, CampaignState.STOPPED):
@@ -78,12 +81,19 @@ async def edit(
             script_id=script_id,
             script_version=script_version,
             audience_id=wish.audience_id or before.audience_id,
-            plan=wish.plan or before.plan,
+            plan=before.plan if wish.plan is None else changed_plan(before.plan, wish.plan),
             version=before.version + 1,
         )
+        if before.state is not CampaignState.DRAFT:
+            await check_launch(store, after, "The campaign was launched, so it cannot be left without what it needs.")
         return Edit("edited", after, (announced(after, "edited", now, by),))
 
     return await store.edit_campaign(campaign_id, version, change, now, by)
+
+
+def changed_plan(plan: Plan, wish: Plan) -> Plan:
+    """Return *plan* with the fields that *wish* was given."""
+    return plan.model_copy(update={name: getattr(wish, name) for name in wish.model_fields_set})
 
 
 async def command(
@@ -115,8 +125,10 @@ def _ordered(
     return change
 
 
-async def check_launch(store: MarketingStore, campaign: Campaign) -> None:
-    """Raise `RejectedError` naming everything the campaign lacks."""
+async def check_launch(
+    store: MarketingStore, campaign: Campaign, refusal: str = "The campaign cannot be launched yet."
+) -> None:
+    """Raise `RejectedError`, with *refusal* and naming everything the campaign lacks."""
     trunks = {trunk["id"] for trunk in await store.list_trunks()}
     missing = missing_for_launch(
         campaign,
@@ -125,7 +137,7 @@ async def check_launch(store: MarketingStore, campaign: Campaign) -> None:
     )
     if missing:
         problems = tuple(FieldProblem(one.field, one.problem) for one in missing)
-        raise RejectedError("The campaign cannot be launched yet.", fields=problems)
+        raise RejectedError(refusal, fields=problems)
 
 
 def _may_be_legal(hours: Hours) -> bool:

@@ -15,13 +15,14 @@ from services.dialer.domain import attempts as attempt_rules
 from services.dialer.domain import operators as operator_rules
 from services.dialer.domain import responses as response_rules
 from services.dialer.domain.attempts import Attempt
+from services.dialer.domain.leads import Lead
 from services.dialer.domain.operators import Operator
 from services.dialer.ports import Change, Conflict, DeskStore
 from services.dialer.usecases import announcements, views
 from services.dialer.usecases.offers import lead_given_back
-from services.dialer.usecases.wrapup import Closing, checked_answer, close_call, open_response
+from services.dialer.usecases.wrapup import Closing, bounded, checked_answer, close_call, open_response
 from services.runtime.clock import Clock
-from services.runtime.errors import ConflictError
+from services.runtime.errors import ConflictError, FieldProblem, RejectedError
 
 Poke = Callable[[Operator | None, Attempt | None], Awaitable[None]]
 """Tells the owner of the pool what was committed."""
@@ -84,23 +85,35 @@ async def hold(desk: Desk, operator_id: UUID, call_id: UUID, version: int, *, he
     return await _body(desk, operator)
 
 
-async def record_answer(desk: Desk, operator_id: UUID, call_id: UUID, question_id: str, value: Any) -> dict[str, Any]:
-    """Keep one answer; the last one to a question holds, and an answer needs no state version."""
+async def record_answer(
+    desk: Desk, operator_id: UUID, call_id: UUID, question_id: str, value: Any, version: int | None = None
+) -> dict[str, Any]:
+    """Keep one answer; the last one to a question holds.
+
+    Without a *version* it counts whatever else happened to the operator, as long as they are on this call.
+    """
     for _ in range(_TRIES):
-        operator, attempt = await _call(desk, operator_id, call_id, None)
+        operator, attempt = await _call(desk, operator_id, call_id, version)
         now = desk.clock.now()
-        response, script = await open_response(desk.store, attempt, operator, now)
+        response, script = await open_response(desk.store, attempt, operator.id, now)
         after = response_rules.with_answer(response, *checked_answer(script, question_id, value), now)
+        bounded(after, f"answers.{question_id}")
         answer = (await desk.store.commit([Change(response=after)]))[0]
         if not isinstance(answer, Conflict):
-            return {"call_id": str(call_id), "answers": dict(after.answers)}
+            answers = dict(after.answers)
+            return {
+                "call_id": str(call_id),
+                "version": operator.version,
+                "revision": after.revision,
+                "answers": answers,
+            }
     raise ConflictError("Answers are being recorded by several screens at once; try again.")
 
 
 async def show_script(desk: Desk, operator_id: UUID, call_id: UUID) -> dict[str, Any]:
     """Return the script of the operator's call with the answers so far, so that a reloaded screen goes on with it."""
     operator, attempt = await _call(desk, operator_id, call_id, None)
-    response, script = await open_response(desk.store, attempt, operator, desk.clock.now())
+    response, script = await open_response(desk.store, attempt, operator.id, desk.clock.now())
     return {
         "call_id": call_id,
         "script_id": response.script_id,
@@ -109,6 +122,12 @@ async def show_script(desk: Desk, operator_id: UUID, call_id: UUID) -> dict[str,
         "script": script,
         "answers": dict(response.answers),
     }
+
+
+async def lead_of(desk: Desk, operator_id: UUID, call_id: UUID) -> Lead:
+    """Return the lead that the operator's call is about."""
+    _, attempt = await _call(desk, operator_id, call_id, None)
+    return await desk.store.load_lead(attempt.lead_id)
 
 
 async def close(desk: Desk, operator_id: UUID, call_id: UUID, version: int, closing: Closing) -> dict[str, Any]:
@@ -120,11 +139,14 @@ async def close(desk: Desk, operator_id: UUID, call_id: UUID, version: int, clos
     return await _body(desk, change.operator or operator)
 
 
-async def connection(desk: Desk, operator_id: UUID, instance_id: UUID | None) -> None:
-    """Note that an operator's live line came to *instance_id*, or (None) went."""
+async def connection(desk: Desk, operator_id: UUID, instance_id: UUID | None, *, left: UUID | None = None) -> None:
+    """Note that an operator's live line came to *instance_id*, or (None) went.
+
+    *left* is the instance that says it went: when the line has come to another one meanwhile, nothing is lost.
+    """
+    signal = operator_rules.Disconnected(left) if instance_id is None else operator_rules.Connected(instance_id)
     for _ in range(_TRIES):
         operator = await desk.store.load_operator(operator_id)
-        signal = operator_rules.Disconnected() if instance_id is None else operator_rules.Connected(instance_id)
         after = operator_rules.decide(operator, signal, desk.clock.now())
         if after is None or after is operator:
             return
@@ -172,9 +194,10 @@ def _forbidden(operator: Operator, signal: operator_rules.Signal) -> str:
 
 
 def pause_of(reason: str) -> operator_rules.Pause:
-    """Return the wish to pause for a known reason; raises `ConflictError` naming the known ones."""
+    """Return the wish to pause for a known reason; raises `RejectedError` naming the known ones."""
     if reason not in operator_rules.PAUSE_REASONS:
-        raise ConflictError(f"Unknown reason; expected one of {', '.join(operator_rules.PAUSE_REASONS)}.")
+        problem = f"expected one of {', '.join(operator_rules.PAUSE_REASONS)}"
+        raise RejectedError("The reason is unknown.", fields=(FieldProblem("reason", problem),))
     return operator_rules.Pause(reason)
 
 

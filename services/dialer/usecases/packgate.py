@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.dialer.domain import gate
 from services.dialer.domain.campaigns import WEEKDAYS, Campaign, Hours
@@ -54,6 +55,13 @@ class PackGatekeeper:
         answer = gate.check(verdict.facts, self._packs(), now)
         return replace(verdict, allowed=answer.decision == "allow", until=answer.until, held_by=answer.held_by)
 
+    def zones(self, lead: Lead) -> tuple[str, ...]:
+        """Return where the lead's person may be: the time zone they named, else all that number and address allow."""
+        packs, person, phone = self._packs(), lead.person, lead.phone
+        if person.time_zone is not None and _exists(person.time_zone):
+            return (person.time_zone,)
+        return gate.candidate_zones(phone.e164, _address(person), packs, phone.kind)
+
     def _verdict(self, campaign: Campaign, facts: gate.Facts, now: datetime) -> Verdict:
         packs = self._packs()
         short = gate.check(facts, packs, now)
@@ -77,6 +85,14 @@ def _cap(counter: gate.Counter, facts: gate.Facts, campaign: Campaign) -> CapNow
         campaign_id=campaign.id if counter.key == "campaign" else None,
         but_not=frozenset(name for name, told in _OUTCOMES.items() if told in counter.exclude),
     )
+
+
+def _exists(time_zone: str) -> bool:
+    try:
+        ZoneInfo(time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 def facts_of(campaign: Campaign, lead: Lead, history: GateHistory, channel: str) -> gate.Facts:

@@ -1,7 +1,7 @@
 """Closing a call: the operator's disposition, or the wrap-up limit when none came."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,6 +19,7 @@ from services.dialer.domain.scripts import Disposition, Script
 from services.dialer.ports import CallStore, Change, Fence, PersonSuppressed
 from services.dialer.usecases import announcements
 from services.events import dialer as facts
+from services.events.dialer import ResponseRecorded
 from services.events.envelope import Event
 from services.runtime.errors import ConflictError, FieldProblem, RejectedError
 
@@ -36,8 +37,7 @@ class Closing:
 
 async def close_call(store: CallStore, operator: Operator, attempt: Attempt, closing: Closing, now: datetime) -> Change:
     """Return the change that closes a call as its operator says; raises what is wrong with the closing."""
-    campaign = await store.load_campaign(attempt.campaign_id)
-    script = await _script_of(store, campaign)
+    response, script = await open_response(store, attempt, operator.id, now)
     disposition = script.disposition(closing.disposition)
     if disposition is None:
         known = ", ".join(d.id for d in script.dispositions)
@@ -47,9 +47,9 @@ async def close_call(store: CallStore, operator: Operator, attempt: Attempt, clo
     after = operator_rules.decide(operator, operator_rules.Dispositioned(attempt.id), now)
     if after is None:
         raise ConflictError("This call is not in wrap-up; end it first.")
-    response = await _response(store, campaign, attempt, operator, now)
     answers = dict(checked_answer(script, question_id, value) for question_id, value in (closing.answers or {}).items())
-    response = response_rules.closed(response, disposition.id, closing.note, now, answers)
+    response = bounded(response_rules.closed(response, disposition.id, closing.note, now, answers), "note")
+    campaign = await store.load_campaign(attempt.campaign_id)
     lead = _lead_after(await store.load_lead(attempt.lead_id), disposition, closing, campaign, operator, now)
     news = (*announcements.of_operator(operator, after), recorded(response, script), *announcements.of_lead(lead, now))
     suppressed = None
@@ -64,9 +64,7 @@ async def close_unfinished(
 ) -> Change:
     """Return the change that ends a wrap-up whose time is over; what was recorded stays."""
     attempt = await store.load_attempt(attempt_id)
-    campaign = await store.load_campaign(attempt.campaign_id)
-    script = await _script_of(store, campaign)
-    response = await _response(store, campaign, attempt, operator, now)
+    response, script = await open_response(store, attempt, operator.id, now)
     response = response_rules.closed(response, response_rules.UNFINISHED, response.note, now)
     after = operator_rules.decide(operator, operator_rules.Dispositioned(attempt_id), now)
     lead = await store.load_lead(attempt.lead_id)
@@ -75,6 +73,17 @@ async def close_unfinished(
     news += announcements.of_operator(operator, after) if after is not None else ()
     news += announcements.of_lead(done, now) if done is not None else ()
     return Change(operator=after, lead=done, response=response, facts=news, fence=fence)
+
+
+async def close_lost(store: CallStore, attempt: Attempt, now: datetime) -> tuple[Response, ResponseRecorded] | None:
+    """Return the closed response of a call that lost its operator for good, with its fact; None when that is done."""
+    if attempt.operator_id is None:
+        return None
+    response, script = await open_response(store, attempt, attempt.operator_id, now)
+    if response.disposition is not None:
+        return None
+    response = response_rules.closed(response, response_rules.UNFINISHED, response.note, now)
+    return response, recorded(response, script)
 
 
 def checked_answer(script: Script, question_id: str, value: Any) -> tuple[str, Any]:
@@ -89,38 +98,38 @@ def checked_answer(script: Script, question_id: str, value: Any) -> tuple[str, A
     return question_id, value
 
 
+def bounded(response: Response, field: str) -> Response:
+    """Return *response* when all of it fits into one fact; raises `RejectedError` naming *field*."""
+    if response_rules.too_long(response):
+        problem = f"the answers of this call are too long; together they may have {response_rules.MAX_BYTES:,} bytes"
+        raise RejectedError("The call holds too much text.", fields=(FieldProblem(field, problem),))
+    return response
+
+
 async def open_response(
-    store: CallStore, attempt: Attempt, operator: Operator, now: datetime
+    store: CallStore, attempt: Attempt, operator_id: UUID, now: datetime
 ) -> tuple[Response, Script]:
-    """Return the response that a call has so far, or a new one, with its script."""
-    campaign = await store.load_campaign(attempt.campaign_id)
-    return await _response(store, campaign, attempt, operator, now), await _script_of(store, campaign)
-
-
-async def _script_of(store: CallStore, campaign: Campaign) -> Script:
-    if campaign.script_id is None or campaign.script_version is None:
-        raise ConflictError("This campaign has no script.")
-    return await store.load_script(campaign.script_id, campaign.script_version)
-
-
-async def _response(
-    store: CallStore, campaign: Campaign, attempt: Attempt, operator: Operator, now: datetime
-) -> Response:
+    """Return the response that a call has so far, or a new one, with the script version it was begun with."""
     present = await store.load_response(attempt.id)
     if present is not None:
-        return present
+        script = await store.load_script(present.script_id, present.script_version)
+        return replace(present, operator_id=operator_id), script
+    campaign = await store.load_campaign(attempt.campaign_id)
     if campaign.script_id is None or campaign.script_version is None:
         raise ConflictError("This campaign has no script.")
-    return Response(
+    script = await store.load_script(campaign.script_id, campaign.script_version)
+    person = (await store.load_lead(attempt.lead_id)).person
+    response = Response(
         attempt_id=attempt.id,
         campaign_id=campaign.id,
         contact_id=attempt.contact_id,
-        operator_id=operator.id,
+        operator_id=operator_id,
         script_id=campaign.script_id,
         script_version=campaign.script_version,
-        language=campaign.plan.language,
+        language=script_rules.language_for(script, (person.language, campaign.plan.language)),
         at=now,
     )
+    return response, script
 
 
 def _lead_after(
@@ -143,7 +152,7 @@ def _lead_after(
             return lead_rules.call_back(lead, closing.call_back_at, own)
 
 
-def recorded(response: Response, script: Script) -> facts.ResponseRecorded:
+def recorded(response: Response, script: Script) -> ResponseRecorded:
     """Return the fact of a closed response, in the words of its script."""
     answers: Sequence[facts.RecordedAnswer] = [
         facts.RecordedAnswer(
@@ -155,7 +164,7 @@ def recorded(response: Response, script: Script) -> facts.ResponseRecorded:
         for question in script.questions
         if question.id in response.answers
     ]
-    return facts.ResponseRecorded(
+    return ResponseRecorded(
         attempt_id=response.attempt_id,
         revision=response.revision,
         campaign_id=response.campaign_id,

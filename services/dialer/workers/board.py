@@ -1,7 +1,7 @@
 """What the owner of a pool keeps in mind, and the acts that several of its parts share."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -80,6 +80,7 @@ class Board:
         self.counts = PoolCounts()
         self.book = FloorBook()
         self.campaigns: dict[UUID, Campaign] = {}
+        self._ended: dict[UUID, Campaign] = {}
         self.operators: dict[UUID, Operator] = {}
         self._operator_by_call: dict[UUID, UUID] = {}
         # The call an operator is on, or wraps up: it is shown until they are done with it, and outlives *calls*.
@@ -94,19 +95,23 @@ class Board:
         self.on_operator: OperatorHeard | None = None
         self.commits: GroupCommit[Change, Committed | Conflict] = GroupCommit(store.commit)
         self._live = live
-        self._skew = timedelta(0)
+        self._database_at: tuple[datetime, float] | None = None
         self._valid_until = clock.monotonic() + LEASE_LIMIT_S
         self._tasks: asyncio.TaskGroup | None = None
 
     # -- time and permission
 
     def now(self) -> datetime:
-        """Return the later of host and database time."""
-        return self.clock.now() + self._skew
+        """Return the later of host and database time; a host clock that jumps back does not take it along."""
+        host = self.clock.now()
+        if self._database_at is None:
+            return host
+        at, seen_at = self._database_at
+        return max(host, at + timedelta(seconds=self.clock.monotonic() - seen_at))
 
     def renewed(self, database_at: datetime, began: float) -> None:
         """Note that the lease was renewed by a call that began at monotonic *began*."""
-        self._skew = max(timedelta(0), database_at - self.clock.now())
+        self._database_at = (database_at, self.clock.monotonic())
         self._valid_until = began + LEASE_LIMIT_S
 
     def may_dial(self) -> bool:
@@ -115,13 +120,20 @@ class Board:
 
     def why_not_dialing(self) -> str | None:
         """Return the reason that holds back every call of the pool, or None."""
+        if not self.synced and not self.draining and self._leased():
+            return "the carrier is away"
+        return self.why_silent()
+
+    def _leased(self) -> bool:
+        return self.clock.monotonic() < self._valid_until
+
+    def why_silent(self) -> str | None:
+        """Return the reason that holds back every call and every message of the pool, or None."""
         safety = self.safety
         if self.draining:
             return "handing over"
-        if self.clock.monotonic() >= self._valid_until:
+        if not self._leased():
             return "the lease of the pool is not confirmed"
-        if not self.synced:
-            return "the carrier is away"
         if safety is None or safety.consents_at is None:
             return "no view of consents yet"
         if safety.stopped_all:
@@ -133,8 +145,19 @@ class Board:
     # -- campaigns
 
     def campaign(self, campaign_id: UUID) -> Campaign | None:
-        """Return a campaign of the pool that runs or pauses."""
-        return self.campaigns.get(campaign_id)
+        """Return a campaign of the pool that runs or pauses, or one that ended or left while its calls went on."""
+        return self.campaigns.get(campaign_id) or self._ended.get(campaign_id)
+
+    def show_campaigns(self, present: Iterable[Campaign]) -> None:
+        """Take in the campaigns that run or pause now; those that still have calls are remembered."""
+        before = {**self._ended, **self.campaigns}
+        self.campaigns = {campaign.id: campaign for campaign in present}
+        needed = {call.attempt.campaign_id for call in self.calls.values()} - self.campaigns.keys()
+        self._ended = {campaign_id: before[campaign_id] for campaign_id in needed if campaign_id in before}
+
+    def remember_campaign(self, campaign: Campaign) -> None:
+        """Keep a campaign that neither runs nor pauses for a call of it that was adopted."""
+        self._ended[campaign.id] = campaign
 
     def running(self, campaign: Campaign) -> bool:
         """Return whether *campaign* runs and no stop is on it or its trunk."""
@@ -290,7 +313,13 @@ class Board:
         try:
             await work
         except (UnavailableError, NotFoundError, RejectedError) as error:
-            log.warning("carrier.refused", error=error.message)
+            log.warning("pool.put_off", pool_id=str(self.pool.id), error=error.message)
+
+
+def able(operator: Operator, campaign: Campaign | None) -> bool:
+    """Tell whether *operator* has the skill that *campaign* asks for."""
+    skill = campaign.plan.skill if campaign is not None else None
+    return skill is None or skill in operator.skills
 
 
 async def woken(event: asyncio.Event, within_s: float) -> None:

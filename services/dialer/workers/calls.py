@@ -20,9 +20,12 @@ from services.dialer.domain.attempts import Attempt, AttemptState, Outcome
 from services.dialer.domain.campaigns import Campaign
 from services.dialer.domain.leads import Lead
 from services.dialer.domain.operators import Operator
-from services.dialer.ports import Carrier, Change, ChannelEvent, Committed, Conflict, Fence
+from services.dialer.domain.responses import Response
+from services.dialer.ports import Carrier, Change, ChannelEvent, Committed, Conflict, Fence, PoolStore
 from services.dialer.usecases import announcements
 from services.dialer.usecases.gatekeeper import Verdict
+from services.dialer.usecases.wrapup import close_lost
+from services.events.dialer import ResponseRecorded
 from services.events.envelope import Event
 from services.runtime.clock import Clock
 from services.runtime.errors import NotFoundError, RejectedError, UnavailableError
@@ -61,6 +64,7 @@ class Desk(Protocol):
     app: str
     clock: Clock
     carrier: Carrier
+    store: PoolStore
 
     def now(self) -> datetime:
         """Return the later of host and database time."""
@@ -145,9 +149,14 @@ class LiveCall:
                 desk.app, self.channel, attempt.phone, attempt.trunk, attempt.caller_id, TTL_S
             )
             event = await self._next(START_LIMIT_S)
-        except (UnavailableError, NotFoundError, RejectedError) as error:
+        except (UnavailableError, NotFoundError) as error:
             log.warning("call.create_failed", attempt_id=self.channel, error=error.message)
             event = None
+        except RejectedError as error:
+            # The carrier will not have this call at all: that uses up a try, or it would be asked for ever.
+            log.warning("call.refused_by_carrier", attempt_id=self.channel, error=error.message)
+            await self._give_up(self._planned(Outcome.NETWORK))
+            return False
         if event is not None and event.kind == "started":
             return True
         await self._give_up()
@@ -166,12 +175,16 @@ class LiveCall:
         async with self.lock:
             began = desk.clock.monotonic()
             after = attempt_rules.decide(self.attempt, attempt_rules.DialBegun(), desk.now())
-            answer = await desk.commit(Change(attempt=after, fence=desk.fence, dial=True))
+            answer = await self._stored(Change(attempt=after, fence=desk.fence, dial=True))
             if isinstance(answer, Committed):
                 self.attempt = after
         if isinstance(answer, Conflict):
             log.info("call.not_dialed", attempt_id=self.channel, reason=answer.reason)
             self._refresh(answer)
+            if self.attempt.state is AttemptState.DIALING:
+                # It was stored, its answer was lost with the database: too late to dial, so the channel goes.
+                await self._hang_up()
+                return True
             await self._give_up(lead_rules.finish(self.lead, "refused") if answer.reason == "suppressed" else None)
             return False
         return await self._dial(began)
@@ -186,7 +199,10 @@ class LiveCall:
         except NotFoundError:
             await self.apply(attempt_rules.Vanished())
             return False
-        except (UnavailableError, RejectedError):
+        except RejectedError as error:
+            log.warning("call.dial_refused", attempt_id=self.channel, error=error.message)
+            await self._hang_up()
+        except UnavailableError:
             # Nobody knows whether it was sent. It is never sent again: the channel's own story decides.
             log.warning("call.dial_unanswered", attempt_id=self.channel)
         return True
@@ -251,7 +267,10 @@ class LiveCall:
         """Nobody took the person in time: say so with the recorded message, then end the call."""
         await self.apply(attempt_rules.WaitedTooLong())
         campaign = self.desk.campaign(self.attempt.campaign_id)
-        if not self.attempt.alive or campaign is None:
+        if not self.attempt.alive:
+            return
+        if campaign is None:
+            await self._hang_up()
             return
         try:
             await self.desk.carrier.play(self.channel, campaign.plan.abandonment_message)
@@ -262,7 +281,7 @@ class LiveCall:
         """Ask the carrier what became of a silent channel."""
         try:
             channels = {c.id: c for c in await self.desk.carrier.list_channels(self.desk.app)}
-        except UnavailableError:
+        except (UnavailableError, RejectedError):
             return
         channel = channels.get(self.channel)
         if channel is None:
@@ -333,7 +352,7 @@ class LiveCall:
                 after = attempt_rules.decide(self.attempt, signal, self.desk.now())
                 if after is self.attempt:
                     return
-                change = self._consequences(after, lead)
+                change = await self._consequences(after, lead)
                 answer = await self._stored(change)
                 if isinstance(answer, Committed):
                     self._keep(change)
@@ -352,7 +371,7 @@ class LiveCall:
             except UnavailableError as error:
                 await self.desk.clock.sleep(error.retry_after_s)
 
-    def _consequences(self, after: Attempt, lead: Lead | None) -> Change:
+    async def _consequences(self, after: Attempt, lead: Lead | None) -> Change:
         """Return the attempt's new row with what it means for its operator, its lead and everybody else."""
         facts: tuple[Event, ...] = announcements.of_attempt(self.attempt, after)
         now = self.desk.now()
@@ -364,25 +383,39 @@ class LiveCall:
             over = operator_rules.CallOver(after.id, spoke=after.connected_at is not None)
             released = operator_rules.decide(operator, over, now) or operator
             facts += announcements.of_operator(operator, released)
-        next_lead = lead or self._lead_after(after, operator, now)
+        next_lead = lead or self._lead_after(after)
         facts += announcements.of_lead(next_lead, now) if next_lead is not None else ()
+        left_over = await self._left_over(after)
         return Change(
             attempt=after,
             operator=released if released is not operator else None,
             lead=next_lead,
-            facts=facts,
+            response=left_over[0] if left_over is not None else None,
+            facts=facts + (left_over[1:] if left_over is not None else ()),
             fence=self.desk.fence,
         )
 
-    def _lead_after(self, after: Attempt, operator: Operator | None, now: datetime) -> Lead | None:
+    def _lead_after(self, after: Attempt) -> Lead | None:
         if after.outcome is Outcome.ANSWERED:
             # The operator's disposition decides; when the operator was lost for good, nobody is left to give one.
             return lead_rules.finish(self.lead, "reached") if self.attempt.state is AttemptState.ANSWERED else None
-        campaign = self.desk.campaign(after.campaign_id)
-        cadence = campaign.plan.cadence if campaign is not None else ()
-        if after.outcome is None or not cadence:
+        return self._planned(after.outcome) if after.outcome is not None else None
+
+    def _planned(self, outcome: Outcome) -> Lead | None:
+        campaign = self.desk.campaign(self.attempt.campaign_id)
+        if campaign is None:
             return None
-        return lead_rules.plan_after(self.lead, after.outcome, cadence, now)
+        return lead_rules.plan_after(self.lead, outcome, campaign.plan.cadence, self.desk.now())
+
+    async def _left_over(self, after: Attempt) -> tuple[Response, ResponseRecorded] | None:
+        """Return what was recorded with an operator who was lost for good: nobody is left to close it."""
+        if after.outcome is not Outcome.ANSWERED or self.attempt.state is not AttemptState.ANSWERED:
+            return None
+        while True:
+            try:
+                return await close_lost(self.desk.store, after, self.desk.now())
+            except UnavailableError as error:
+                await self.desk.clock.sleep(error.retry_after_s)
 
     def _keep(self, change: Change) -> None:
         self.attempt = change.attempt or self.attempt

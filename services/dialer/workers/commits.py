@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from services.runtime.errors import UnavailableError
+from services.runtime.errors import GalwError, RejectedError, UnavailableError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -45,11 +45,22 @@ class GroupCommit(Generic[T, R]):
     async def _store_batch(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
         try:
             answers = await self._store([item for item, _ in batch])
+        except RejectedError as error:
+            if len(batch) > 1:  # One that can never be stored must not take the others with it.
+                for one in batch:
+                    await self._store_batch([one])
+                return
+            _refuse(batch, error)
+            return
         except UnavailableError as error:
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(error)
+            _refuse(batch, error)
             return
         for (_, future), answer in zip(batch, answers, strict=True):
             if not future.done():
                 future.set_result(answer)
+
+
+def _refuse(batch: list[tuple[T, asyncio.Future[R]]], error: GalwError) -> None:
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(error)

@@ -89,10 +89,15 @@ class Hopper:
     async def take_messages(self, campaign: Campaign, now: datetime) -> list[Candidate]:
         """Return the leads whose next step is a message that may go out now."""
         queue = await self._filled(Stream.MESSAGE, now)
-        leads = [queue.leads.popleft() for _ in range(len(queue.leads))]
-        step = campaign.plan.cadence[min(leads[0].step, len(campaign.plan.cadence) - 1)] if leads else None
-        channel = step.channel if isinstance(step, MessageStep) else "sms"
-        return (await self._judge(campaign, leads, now, channel)).allowed if leads else []
+        by_channel: dict[str, list[Lead]] = {}
+        while queue.leads:
+            lead = queue.leads.popleft()
+            step = lead_rules.step_of(campaign.plan.cadence, lead)
+            by_channel.setdefault(step.channel if isinstance(step, MessageStep) else "sms", []).append(lead)
+        found: list[Candidate] = []
+        for channel, leads in by_channel.items():
+            found += (await self._judge(campaign, leads, now, channel)).allowed
+        return found
 
     async def _next(self, campaign: Campaign, count: int, now: datetime, free: Mapping[UUID, Operator]) -> list[Lead]:
         callbacks = await self._callbacks(count, now, free)
@@ -107,7 +112,8 @@ class Hopper:
         return chosen
 
     async def _callbacks(self, count: int, now: datetime, free: Mapping[UUID, Operator]) -> list[Lead]:
-        queue = await self._filled(Stream.CALLBACK, now)
+        # Callbacks whose operator is away stay; they must not keep later ones from being seen.
+        queue = await self._filled(Stream.CALLBACK, now, anew=True)
         chosen: list[Lead] = []
         kept: deque[Lead] = deque()
         while queue.leads:
@@ -118,11 +124,11 @@ class Hopper:
         queue.leads.extend(kept)
         return chosen
 
-    async def _filled(self, stream: Stream, now: datetime) -> _Queue:
+    async def _filled(self, stream: Stream, now: datetime, *, anew: bool = False) -> _Queue:
         queue = self._queues[stream]
         due = queue.asked_at is None or now - queue.asked_at >= REFETCH or now < queue.asked_at
-        if not queue.leads and due:
-            queue.leads.extend(await self._store.list_due_leads(self._campaign_id, stream, now, FETCH))
+        if due and (anew or not queue.leads):
+            queue.leads = deque(await self._store.list_due_leads(self._campaign_id, stream, now, FETCH))
             queue.asked_at = now
         return queue
 

@@ -75,6 +75,8 @@ class CarrierLine:
                     known.hear(ChannelEvent("connected"))
                 continue
             lead = await board.store.load_lead(attempt.lead_id)
+            if board.campaign(attempt.campaign_id) is None:
+                board.remember_campaign(await board.store.load_campaign(attempt.campaign_id))
             call = board.calls[attempt.id] = LiveCall(board, attempt, lead)
             board.spawn(self._resume(call, channel))
         for orphan in channels.values():

@@ -8,7 +8,7 @@ import structlog
 
 from services.dialer.domain import operators as operator_rules
 from services.dialer.domain.operators import Operator, OperatorState
-from services.dialer.workers.board import Board
+from services.dialer.workers.board import Board, able
 from services.dialer.workers.calls import LiveCall
 from services.runtime.errors import NotFoundError, RejectedError, UnavailableError
 
@@ -49,9 +49,8 @@ class Matching:
         if promised is not None and promised.state is OperatorState.RESERVED:
             return promised
         campaign = board.campaign(call.attempt.campaign_id)
-        skill = campaign.plan.skill if campaign is not None else None
-        able = (o for o in free.values() if skill is None or skill in o.skills)
-        return min(able, key=lambda o: (o.since, o.id), default=None)
+        capable = (o for o in free.values() if able(o, campaign))
+        return min(capable, key=lambda o: (o.since, o.id), default=None)
 
     async def _connect(self, call: LiveCall, operator: Operator) -> None:
         board = self._board
@@ -80,7 +79,7 @@ class Matching:
                 if not call.attempt.alive:
                     return
                 log.warning("operator.leg_missing", operator_id=str(operator.id), attempt=attempt)
-            except UnavailableError:
+            except (UnavailableError, RejectedError):
                 await board.clock.sleep(0.1)
         held = board.operators.get(operator.id)
         if held is not None and call.attempt.alive:

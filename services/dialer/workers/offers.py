@@ -4,8 +4,9 @@ from datetime import timedelta
 
 from services.dialer.domain import leads as lead_rules
 from services.dialer.domain import operators as operator_rules
+from services.dialer.domain.campaigns import Campaign
 from services.dialer.domain.operators import Operator
-from services.dialer.workers.board import Board
+from services.dialer.workers.board import Board, able
 from services.dialer.workers.hopper import Candidate
 from services.dialer.workers.reserving import Reserving
 
@@ -20,11 +21,19 @@ class Offers:
         self._board = board
         self._reserving = reserving
 
-    async def show(self, candidates: list[Candidate]) -> None:
-        """Show each candidate to one free operator, the longest-ready first."""
+    async def show(self, campaign: Campaign, candidates: list[Candidate]) -> None:
+        """Show each candidate to one free operator with the campaign's skill, the longest-ready first.
+
+        A callback that was promised by one operator is shown to them when they are free.
+        """
         board = self._board
-        ready = sorted(board.free().values(), key=lambda o: (o.since, o.id))
-        for candidate, operator in zip(candidates, ready, strict=False):
+        ready = sorted((o for o in board.free().values() if able(o, campaign)), key=lambda o: (o.since, o.id))
+        for candidate in candidates:
+            own = candidate.lead.callback_operator
+            operator = next((o for o in ready if o.id == own), ready[0] if ready else None)
+            if operator is None:
+                return
+            ready.remove(operator)
             offered = operator_rules.decide(operator, operator_rules.Offer(candidate.lead.id), board.now())
             if offered is not None:
                 await board.store_operator(operator, offered, lead_rules.hold(candidate.lead))
@@ -41,7 +50,7 @@ class Offers:
         if lead_id is None:
             return
         lead = await board.store.load_lead(lead_id)
-        campaign = board.campaign(lead.campaign_id)
+        campaign = board.campaigns.get(lead.campaign_id)
         if campaign is None or not board.may_dial():
             await self.withdraw(operator, timed_out=False)
             return

@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import structlog
+
 from services.dialer.domain import leads as lead_rules
 from services.dialer.domain.campaigns import SEVERAL_LINES, Campaign, one_by_one
 from services.dialer.domain.leads import Lead, MessageStep
@@ -14,7 +16,9 @@ from services.dialer.workers.hopper import Hopper
 from services.dialer.workers.offers import Offers
 from services.dialer.workers.pacing import PacingDesk
 from services.dialer.workers.reserving import Reserving
-from services.runtime.errors import UnavailableError
+from services.runtime.errors import RejectedError, UnavailableError
+
+log = structlog.get_logger()
 
 HELD_BACK_S = 0.25
 UNAVAILABLE_S = 0.5
@@ -47,7 +51,7 @@ class Placing:
         board = self._board
         while True:
             await board.clock.sleep(MESSAGES_EVERY_S)
-            for campaign in board.running_campaigns():
+            for campaign in board.running_campaigns() if board.why_silent() is None else ():
                 try:
                     for candidate in await self._hopper(campaign.id).take_messages(campaign, board.now()):
                         await self._send_message(campaign, candidate.lead)
@@ -77,7 +81,7 @@ class Placing:
             self._restricted[campaign.id] = board.now() + RESTRICTED_FOR
             board.wake_placing.set()
         if campaign.plan.mode is Mode.PREVIEW:
-            await self._offers.show(candidates)
+            await self._offers.show(campaign, candidates)
         else:
             await self._reserving.reserve(campaign, candidates)
 
@@ -99,9 +103,15 @@ class Placing:
         return hopper
 
     async def _send_message(self, campaign: Campaign, lead: Lead) -> None:
-        board = self._board
-        step, now = campaign.plan.cadence[lead.step], board.now()
+        board, now = self._board, self._board.now()
+        step = lead_rules.step_of(campaign.plan.cadence, lead)
         request = announcements.message_requested(campaign, lead, step) if isinstance(step, MessageStep) else None
         after = lead_rules.plan_next_step(lead, campaign.plan.cadence, now)
-        facts = announcements.of_lead(after, now) + (() if request is None else (request,))
-        await board.commit(Change(lead=after, facts=facts, fence=board.fence))
+        facts = announcements.of_lead(after, now)
+        asked = facts if request is None else (*facts, request)
+        try:
+            await board.commit(Change(lead=after, facts=asked, fence=board.fence))
+        except RejectedError as error:
+            # What is kept of the person is too long to travel: the step is over without its message.
+            log.warning("lead.message_refused", lead_id=str(lead.id), error=error.message)
+            await board.commit(Change(lead=after, facts=facts, fence=board.fence))

@@ -151,7 +151,7 @@ class PoolOwner:
         if after.assignable:
             board.wake_matching.set()
         if after.state is OperatorState.RESERVED and after.reason == operator_rules.ACCEPTED:
-            await self._offers.dial(after)
+            await board.quietly(self._offers.dial(after))
         await board.push(after.id)
         board.wake_placing.set()
 
@@ -163,14 +163,17 @@ class PoolOwner:
     async def _refresh(self) -> None:
         board = self._board
         try:
-            view = await board.store.load_pool(board.pool.id)
             board.safety = await board.store.load_safety()
+            view = await board.store.load_pool(board.pool.id)
+            # Who went offline is not in the view: an instance may have committed that and died before it told us.
+            missing = sorted(board.operators.keys() - {operator.id for operator in view.operators})
+            gone = await board.store.load_operators(missing) if missing else []
         except UnavailableError:
             return
         board.pool, board.silent = view.pool, view.silent_instances
-        board.campaigns = {c.id: c for c in view.campaigns}
+        board.show_campaigns(view.campaigns)
         self._pacing.shadow(view.pool.shadow_mode)
-        for operator in view.operators:
+        for operator in (*view.operators, *gone):
             board.keep(operator=operator)
         self._stop_calls_of_stopped()
         board.wake_placing.set()

@@ -35,15 +35,21 @@ class Reserving:
         if not reservations:
             return False
         answers = await board.store.reserve(reservations)
-        board.counts.reserved += sum(isinstance(a, Attempt) for a in answers)
-        for reservation, candidate, answer in zip(reservations, candidates, answers, strict=True):
+        started = [
+            LiveCall(board, answer, reservation.lead, candidate.verdict)
+            for reservation, candidate, answer in zip(reservations, candidates, answers, strict=True)
+            if isinstance(answer, Attempt)
+        ]
+        board.counts.reserved += len(started)
+        board.calls.update((call.attempt.id, call) for call in started)
+        for call in started:
+            # From here on each call has its own story; whatever else fails, none is left without one.
+            await board.quietly(self._promise(call.attempt))
+            board.spawn(self._run_call(call))
+        for candidate, answer in zip(candidates, answers, strict=True):
             if isinstance(answer, Refusal):
                 await self._put_off(candidate.lead, answer)
-                continue
-            call = board.calls[answer.id] = LiveCall(board, answer, reservation.lead, candidate.verdict)
-            await self._promise(answer)
-            board.spawn(self._run_call(call))
-        return any(isinstance(a, Attempt) for a in answers)
+        return bool(started)
 
     async def _promise(self, attempt: Attempt) -> None:
         """Keep the operator free whom a preview or a personal callback is for."""
