@@ -1,0 +1,224 @@
+"""What only a real PostgreSQL can prove: statements fit the schema, and instances that act at once share limits."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.dialer.domain import attempts as rules
+from services.dialer.domain import leads as lead_rules
+from services.dialer.domain.attempts import Attempt
+from services.dialer.domain.leads import LeadState, Person, Phone
+from services.dialer.ports import Change, Committed, Conflict, ConsentLine, NewLead, Refusal
+from services.dialer.store import DialerStore, news
+from services.dialer.store.commit import SQL
+from services.events.topics import PARTITIONS
+from services.runtime import postgres
+from services.runtime.clock import SystemClock
+from services.runtime.ids import new_id
+from services.runtime.postgres import Pool, create_pool
+from tests.dialer.stages import NOW, PgStage, Scene, running, set_scene
+from tests.dialer.test_store_contract import ended
+
+pytestmark = pytest.mark.pg
+
+
+@pytest.fixture
+async def scene(pg_stage: PgStage) -> Scene:
+    return await set_scene(pg_stage)
+
+
+async def test_every_statement_fits_the_schema_and_says_what_it_returns(pool: Pool) -> None:
+    async with pool.acquire() as conn:
+        for name, text in SQL.items():
+            first = text.partition("\n")[0]
+            assert first.startswith("-- "), name
+            assert first.endswith("."), name
+            await conn.prepare(text)
+
+
+# -- instances that act at once
+
+
+async def both(scene: Scene, url: str) -> tuple[DialerStore, DialerStore]:
+    """Return the store twice, as two instances have it."""
+    other = await create_pool(url, "dialer")
+    assert isinstance(scene.stage, PgStage)
+    return scene.stage.dialer, DialerStore(other, new_id, asyncio.Event())
+
+
+async def test_two_instances_never_use_more_channels_than_a_trunk_has(scene: Scene, dialer_url: str) -> None:
+    await scene.stage.add_trunk(channels=10)
+    wishes = [[scene.wish(await scene.lead()) for _ in range(8)] for _ in range(4)]
+    stores = [*await both(scene, dialer_url), *await both(scene, dialer_url)]
+    answers = await asyncio.gather(*(s.reserve(batch) for s, batch in zip(stores, wishes, strict=True)))
+    made = [a for batch in answers for a in batch if isinstance(a, Attempt)]
+    assert len(made) == 10
+    assert len({a.dial_slot_at for a in made}) == 10
+
+
+async def test_two_instances_never_spend_more_than_the_cap(scene: Scene, dialer_url: str) -> None:
+    await scene.stage.add_trunk(cost_per_attempt_micros=10, spend_cap_micros=90)
+    wishes = [[scene.wish(await scene.lead()) for _ in range(6)] for _ in range(2)]
+    stores = await both(scene, dialer_url)
+    answers = await asyncio.gather(*(s.reserve(batch) for s, batch in zip(stores, wishes, strict=True)))
+    assert sum(isinstance(a, Attempt) for batch in answers for a in batch) == 9
+
+
+async def test_two_campaigns_that_want_the_same_people_at_once_ring_each_once(scene: Scene, dialer_url: str) -> None:
+    other = await running(scene.stage, scene.pool)
+    people = [uuid4() for _ in range(10)]
+    mine = [scene.wish(await scene.lead(n, contact_id=p), caps=((1, 60.0),)) for n, p in enumerate(people)]
+    theirs = [
+        scene.wish(await scene.lead(n, contact_id=p, campaign_id=other.id), caps=((1, 60.0),))
+        for n, p in reversed(list(enumerate(people)))
+    ]
+    stores = await both(scene, dialer_url)
+    answers = await asyncio.gather(stores[0].reserve(mine), stores[1].reserve(theirs))
+    made = [a for batch in answers for a in batch if isinstance(a, Attempt)]
+    assert sorted(a.contact_id for a in made) == sorted(people)
+
+
+async def test_a_refusal_and_a_dial_at_once_come_in_one_order(scene: Scene, dialer_url: str) -> None:
+    """Whoever is first holds the person's row: after the refusal's commit no dial is stored any more."""
+    stores = await both(scene, dialer_url)
+    for _ in range(10):
+        attempt = await scene.reserved()
+        line = withdrawal(attempt.contact_id, attempt.number_digest)
+        dialing = rules.decide(attempt, rules.DialBegun(), NOW)
+        _, [answer] = await asyncio.gather(
+            hear(stores[0], scene, [line]), stores[1].commit([Change(attempt=dialing, fence=scene.fence, dial=True)])
+        )
+        stored = await scene.store.load_attempt(attempt.id)
+        assert isinstance(answer, Committed) == (stored.dialed_at is not None)
+        [after] = await scene.store.commit([Change(attempt=rules.decide(stored, rules.DialBegun(), NOW), dial=True)])
+        assert isinstance(after, Conflict)
+
+
+async def test_scripts_written_at_once_get_different_versions(scene: Scene) -> None:
+    assert isinstance(scene.stage, PgStage)
+    store, script_id = scene.stage.campaigns, scene.campaign.script_id
+    assert script_id is not None
+    script = await scene.store.load_script(script_id, 1)
+    written = await asyncio.gather(
+        *(store.save_script(script_id, "S", script, NOW, None, first=False) for _ in range(4)), return_exceptions=True
+    )
+    numbers = [one for one in written if isinstance(one, int)]
+    assert numbers
+    assert len(set(numbers)) == len(numbers)
+    assert {type(one).__name__ for one in written} <= {"int", "ConflictError"}
+
+
+# -- news of the CRM
+
+
+async def hear(store: object, scene: Scene, lines: Sequence[ConsentLine]) -> None:
+    del store
+    assert isinstance(scene.stage, PgStage)
+    async with postgres.transaction(scene.stage.pool) as conn:
+        await news.keep_consents(conn, lines)
+
+
+def withdrawal(person: UUID, *digests: str, at: datetime = NOW, channel: str = "all") -> ConsentLine:
+    return ConsentLine(person, 1, False, "express", channel, None, at, False, digests)
+
+
+def grant(person: UUID, *digests: str, at: datetime, purpose: str = "marketing") -> ConsentLine:
+    return ConsentLine(person, 2, True, "written", "voice", purpose, at, False, digests)
+
+
+async def suppressed(scene: Scene, lead: lead_rules.Lead) -> bool:
+    return (await scene.store.load_history([lead], NOW - timedelta(days=1)))[0].suppressed
+
+
+async def test_a_withdrawal_silences_person_and_numbers_until_a_later_consent(scene: Scene) -> None:
+    lead = await scene.lead()
+    sharing = await scene.lead(phones=lead.phones)
+    await hear(None, scene, [withdrawal(lead.contact_id, lead.phone.digest)])
+    assert [await suppressed(scene, one) for one in (lead, sharing)] == [True, True]
+    await hear(None, scene, [grant(lead.contact_id, lead.phone.digest, at=NOW - timedelta(days=1))])
+    assert [await suppressed(scene, one) for one in (lead, sharing)] == [True, True]
+    await hear(None, scene, [grant(lead.contact_id, lead.phone.digest, at=NOW + timedelta(days=1))])
+    assert [await suppressed(scene, one) for one in (lead, sharing)] == [False, False]
+
+
+async def test_a_withdrawal_of_another_channel_or_one_purpose_is_no_refusal_of_calls(scene: Scene) -> None:
+    lead = await scene.lead()
+    given = grant(lead.contact_id, at=NOW - timedelta(days=2))
+    await hear(None, scene, [given, withdrawal(lead.contact_id, lead.phone.digest, channel="sms")])
+    assert not await suppressed(scene, lead)
+    one_purpose = ConsentLine(lead.contact_id, 3, False, "express", "voice", "marketing", NOW, False, ())
+    await hear(None, scene, [one_purpose])
+    [history] = await scene.store.load_history([lead], NOW - timedelta(days=1))
+    assert not history.suppressed
+    assert [(row["purpose"], row["withdrawn_at"]) for row in history.consents] == [("marketing", NOW)]
+
+
+async def test_who_is_enrolled_twice_is_a_lead_once_and_one_without_a_number_is_invalid(scene: Scene) -> None:
+    person, none = new_lead(scene, "+441632960001"), new_lead(scene, "+449098790001", refused="premium rate")
+    assert isinstance(scene.stage, PgStage)
+    for expected in (2, 0):
+        async with postgres.transaction(scene.stage.pool) as conn:
+            assert await news.enrol_leads(conn, [person, none], NOW) == expected
+    assert (await scene.store.load_lead(person.id)).state is LeadState.WAITING
+    refused = await scene.store.load_lead(none.id)
+    assert (refused.state, refused.result) == (LeadState.FINISHED, "invalid")
+
+
+async def test_who_leaves_a_campaign_during_a_call_is_marked_and_not_called_again(scene: Scene) -> None:
+    waiting, attempt = await scene.lead(), await scene.reserved()
+    busy = await scene.store.load_lead(attempt.lead_id)
+    assert isinstance(scene.stage, PgStage)
+    async with postgres.transaction(scene.stage.pool) as conn:
+        await news.withdraw_leads(conn, [(lead.campaign_id, lead.contact_id) for lead in (waiting, busy)])
+    assert (await scene.store.load_lead(waiting.id)).state is LeadState.FINISHED
+    marked = await scene.store.load_lead(busy.id)
+    assert (marked.state, marked.result, marked.version) == (LeadState.BUSY, "withdrawn", busy.version + 1)
+    assert lead_rules.release(marked, NOW).state is LeadState.FINISHED
+
+
+async def test_erasure_during_a_call_reaches_its_number_when_it_ends(scene: Scene) -> None:
+    attempt, waiting = await scene.reserved(), await scene.lead()
+    assert isinstance(scene.stage, PgStage)
+    async with postgres.transaction(scene.stage.pool) as conn:
+        await news.erase_people(conn, [attempt.contact_id, waiting.contact_id], NOW)
+    blank = await scene.store.load_lead(waiting.id)
+    assert (blank.state, blank.phones, blank.person) == (LeadState.FINISHED, (), Person())
+    assert (await scene.store.load_attempt(attempt.id)).phone != ""
+    await ended(scene, attempt)
+    kept = await scene.store.load_attempt(attempt.id)
+    assert (kept.phone, dict(kept.decision)) == ("", {})
+    marked = await scene.store.load_lead(attempt.lead_id)
+    assert lead_rules.call_back(marked, NOW, None).state is LeadState.FINISHED
+    assert await scene.store.reserve(
+        [
+            scene.wish(
+                await scene.lead(contact_id=waiting.contact_id, campaign_id=(await running(scene.stage, scene.pool)).id)
+            )
+        ]
+    ) == [Refusal("suppressed")]
+
+
+async def test_the_view_of_consents_is_as_fresh_as_its_oldest_shard_and_never_from_the_future(scene: Scene) -> None:
+    assert isinstance(scene.stage, PgStage)
+    pool, now = scene.stage.pool, SystemClock().now()
+    for shard in range(PARTITIONS - 1):
+        await news.keep_watermark(pool, shard, now)
+    assert (await scene.store.load_safety()).consents_at is None
+    await news.keep_watermark(pool, PARTITIONS - 1, now + timedelta(hours=1))
+    assert (await scene.store.load_safety()).consents_at == now
+    for shard in range(PARTITIONS):
+        await news.keep_watermark(pool, shard, now + timedelta(hours=1))
+    fresh = (await scene.store.load_safety()).consents_at
+    assert fresh is not None
+    assert now <= fresh <= SystemClock().now()
+    await news.keep_watermark(pool, 0, now - timedelta(hours=1))
+    assert (await scene.store.load_safety()).consents_at == fresh
+
+
+def new_lead(scene: Scene, number: str, refused: str | None = None) -> NewLead:
+    phone = Phone(number, f"digest {number}", "mobile", "GB", refused)
+    usable = 0 if refused is None else None
+    return NewLead(uuid4(), scene.campaign.id, uuid4(), Person("P"), (phone,), usable, 0)
