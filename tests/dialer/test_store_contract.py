@@ -15,12 +15,12 @@ from services.dialer.domain.campaigns import CampaignState
 from services.dialer.domain.leads import LeadState, Phone, Stream
 from services.dialer.domain.operators import OperatorState
 from services.dialer.domain.responses import Response, closed, with_answer
-from services.dialer.ports import Change, Committed, Conflict, DiaryEntry, Fence, PersonSuppressed, Refusal
+from services.dialer.ports import CapNow, Change, Committed, Conflict, DiaryEntry, Fence, PersonSuppressed, Refusal
 from services.dialer.usecases import announcements
 from services.runtime.errors import NotFoundError
 from tests.dialer.stages import NOW, Scene, Stage, running, set_scene
 
-DAY_S = 86_400.0
+DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ async def test_within_one_batch_too(scene: Scene) -> None:
 
 async def test_a_rolling_cap_counts_what_rang_in_every_campaign_and_says_when_it_ends(scene: Scene) -> None:
     person = uuid4()
-    caps = ((2, DAY_S),)
+    caps = (CapNow(2, lasting=DAY),)
     for hours_ago, outcome in ((30, 17), (20, 17), (3, None), (2, 17)):
         campaign = await running(scene.stage, scene.pool)
         lead = await scene.lead(campaign_id=campaign.id, contact_id=person)
@@ -157,8 +157,38 @@ async def test_a_live_call_counts_towards_a_cap(scene: Scene) -> None:
     await ended(scene, attempt, cause=17)
     campaign = await running(scene.stage, scene.pool)
     again = await scene.lead(contact_id=person, campaign_id=campaign.id)
-    refused = (await scene.store.reserve([scene.wish(again, caps=((1, DAY_S), (5, 7 * DAY_S)))]))[0]
+    refused = (
+        await scene.store.reserve([scene.wish(again, caps=(CapNow(1, lasting=DAY), CapNow(5, lasting=7 * DAY)))])
+    )[0]
     assert refused == Refusal("cap", NOW + timedelta(days=1))
+
+
+async def test_a_cap_counts_only_what_it_is_about(scene: Scene) -> None:
+    person = uuid4()
+    other = await running(scene.stage, scene.pool, subject="Other")
+    attempt = await scene.reserved(await scene.lead(7, contact_id=person, campaign_id=other.id), at=NOW - DAY / 2)
+    await ended(scene, attempt)
+    lead = await scene.lead(8, contact_id=person)
+    full = [
+        CapNow(1, lasting=DAY),
+        CapNow(1, lasting=DAY, subject="Other"),
+        CapNow(1, lasting=DAY, number=attempt.phone),
+        CapNow(1, lasting=DAY, campaign_id=other.id),
+    ]
+    room = [
+        CapNow(2, lasting=DAY),
+        CapNow(1, lasting=DAY / 4),
+        CapNow(1, lasting=DAY, subject="This"),
+        CapNow(1, lasting=DAY, number=lead.phone.e164),
+        CapNow(1, lasting=DAY, campaign_id=scene.campaign.id),
+        CapNow(1, lasting=DAY, but_not=frozenset({"busy"})),
+        CapNow(1, begins_at=NOW - DAY / 4, ends_at=NOW + DAY),
+    ]
+    for cap in full:
+        assert await scene.store.reserve([scene.wish(lead, caps=(cap,))]) == [Refusal("cap", NOW + DAY / 2)], cap
+    calendar = CapNow(1, begins_at=NOW - DAY, ends_at=NOW + DAY / 8)
+    assert await scene.store.reserve([scene.wish(lead, caps=(calendar,))]) == [Refusal("cap", NOW + DAY / 8)]
+    assert isinstance((await scene.store.reserve([scene.wish(lead, caps=tuple(room))]))[0], Attempt)
 
 
 async def test_the_calls_of_a_trunk_are_spread_over_time(scene: Scene) -> None:

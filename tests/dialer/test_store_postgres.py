@@ -11,7 +11,7 @@ from services.dialer.domain import attempts as rules
 from services.dialer.domain import leads as lead_rules
 from services.dialer.domain.attempts import Attempt
 from services.dialer.domain.leads import LeadState, Person, Phone
-from services.dialer.ports import Change, Committed, Conflict, ConsentLine, NewLead, Refusal
+from services.dialer.ports import CapNow, Change, Committed, Conflict, ConsentLine, NewLead, Refusal
 from services.dialer.store import DialerStore, news
 from services.dialer.store.commit import SQL
 from services.events.topics import PARTITIONS
@@ -70,9 +70,14 @@ async def test_two_instances_never_spend_more_than_the_cap(scene: Scene, dialer_
 async def test_two_campaigns_that_want_the_same_people_at_once_ring_each_once(scene: Scene, dialer_url: str) -> None:
     other = await running(scene.stage, scene.pool)
     people = [uuid4() for _ in range(10)]
-    mine = [scene.wish(await scene.lead(n, contact_id=p), caps=((1, 60.0),)) for n, p in enumerate(people)]
+    mine = [
+        scene.wish(await scene.lead(n, contact_id=p), caps=(CapNow(1, lasting=timedelta(minutes=1)),))
+        for n, p in enumerate(people)
+    ]
     theirs = [
-        scene.wish(await scene.lead(n, contact_id=p, campaign_id=other.id), caps=((1, 60.0),))
+        scene.wish(
+            await scene.lead(n, contact_id=p, campaign_id=other.id), caps=(CapNow(1, lasting=timedelta(minutes=1)),)
+        )
         for n, p in reversed(list(enumerate(people)))
     ]
     stores = await both(scene, dialer_url)
