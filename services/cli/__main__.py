@@ -5,19 +5,26 @@ from importlib import import_module
 import click
 
 _COMMANDS = {
+    "accounts": ("services.cli.accounts", "Who may sign in, and as what."),
     "admin": ("services.cli.admin", "Administrators and signing keys, directly on the database."),
     "campaigns": ("services.cli.campaigns", "Create, launch, pause, stop and watch campaigns."),
     "contacts": ("services.cli.contacts", "Import, list and show contacts."),
+    "dead-letters": ("services.cli.dead_letters", "Records from Kafka that could not be applied."),
+    "events": ("services.cli.events", "The topics, and telling again what was told."),
     "gate": ("services.cli.gate", "Ask whom may be called, when, and which rules say so."),
+    "messages": ("services.cli.messages", "What people were written, and what they wrote back."),
     "migrate": ("services.cli.migrate", "Bring the database to the state this version needs."),
     "operators": ("services.cli.operators", "See operators, and what they do."),
     "pace": ("services.cli.pace", "Decide how many lines to place, for any dialer or simulator."),
     "packs": ("services.cli.packs", "List, show, check, compare and test rule packs."),
+    "partners": ("services.cli.partners", "Partners, their endpoints, and every webhook that was sent."),
+    "pools": ("services.cli.floor", "Operators and the campaigns that share them."),
     "responses": ("services.cli.responses", "Export what people answered."),
     "sign-in": ("services.cli.sign_in", "Sign in and remember it for later commands."),
     "sign-out": ("services.cli.sign_in", "End the session."),
     "simulate": ("services.cli.simulate", "Simulate days on a calling floor, with charts."),
     "standalone": ("services.cli.standalone", "Run everything on this machine."),
+    "trunks": ("services.cli.floor", "Lines to the carrier with their limits."),
 }
 
 
@@ -33,7 +40,8 @@ class LazyGroup(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module = import_module(_COMMANDS[cmd_name][0])
-        return getattr(module, cmd_name.replace("-", "_"), None) or module.command
+        own = getattr(module, cmd_name.replace("-", "_"), None)  # a module with two commands names them
+        return own if isinstance(own, click.Command) else module.command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing any."""

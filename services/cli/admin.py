@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import click
 import orjson
@@ -19,10 +20,19 @@ from services.runtime.identity.principal import Role
 from services.runtime.ids import new_id
 from services.runtime.postgres import Pool, create_pool, migrate
 
+_FILES = {"GALW_DATABASE_URL": "database-url", "GALW_SECRET_KEY": "secret-key"}
+
 
 @click.group()
 def admin() -> None:
-    """Work on the database of a deployment: GALW_DATABASE_URL says which."""
+    """Work on the database of a deployment: GALW_DATABASE_URL says which.
+
+    Without it, on that of the standalone mode that runs on .data (or GALW_DATA_DIR).
+
+    \b
+    Example:
+      GALW_DATABASE_URL=postgresql://galw:…@db/galw galw admin create --email you@example.org --name "You"
+    """
 
 
 @admin.command("create")
@@ -33,7 +43,11 @@ def admin() -> None:
 def create(email: str, name: str, *, password_stdin: bool, as_json: bool) -> None:
     """Make an administrator, such as the first one of a deployment.
 
-    Galw need not run. The address of the database comes from GALW_DATABASE_URL.
+    Galw need not run, only its database.
+
+    \b
+    Example:
+      galw admin create --email you@example.org --name "You"
     """
     password = read_password(stdin=password_stdin, confirm=True)
 
@@ -59,6 +73,10 @@ def new_keys(*, as_json: bool) -> None:
     """Replace the keys that sign access tokens: after a leak, or when GALW_SECRET_KEY was lost.
 
     The new keys are encrypted with the present GALW_SECRET_KEY. Running services take them up within a minute.
+
+    \b
+    Example:
+      galw admin new-keys
     """
     secret = _environment("GALW_SECRET_KEY")
 
@@ -97,7 +115,13 @@ def told(error: GalwError) -> CommandError:
 
 
 def _environment(name: str) -> str:
-    value = os.environ.get(name, "")
+    value = os.environ.get(name, "") or _of_the_standalone(name)
     if not value:
         raise CommandError(f"Set {name} first: it says what to work on.", Exit.USAGE)
     return value
+
+
+def _of_the_standalone(name: str) -> str:
+    """Return what the standalone mode of this folder, or of GALW_DATA_DIR, works with; empty when there is none."""
+    file = Path(os.environ.get("GALW_DATA_DIR", ".data")) / "secrets" / _FILES[name]
+    return file.read_text().strip() if file.is_file() else ""

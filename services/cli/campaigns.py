@@ -1,6 +1,7 @@
 """`galw campaigns`: from a draft to the last answer."""
 
 import asyncio
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,23 @@ from rich.live import Live
 from rich.table import Table
 
 from services.cli.client import CommandError, Exit, GalwClient, with_client
+from services.cli.finding import find_id
 from services.cli.why import why
 
 _PATH = "/api/dialer/campaigns"
-_ORDERS = ("launch", "pause", "resume", "stop", "finish")
 
 
 @click.group()
 def command() -> None:
-    """Create, launch, pause, stop and watch campaigns."""
+    """Create, launch, pause, stop and watch campaigns; a campaign is named by its id or its name.
+
+    \b
+    From a file to the answers:
+      galw campaigns create docs/tour/campaign.yaml
+      galw campaigns launch "Line quality"
+      galw campaigns watch "Line quality"
+      galw responses export --campaign "Line quality"
+    """
 
 
 command.add_command(why)
@@ -30,7 +39,12 @@ command.add_command(why)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one campaign a line.")
 @with_client
 async def list_campaigns(client: GalwClient, *, as_json: bool) -> None:
-    """List campaigns, newest first."""
+    """List campaigns, newest first.
+
+    \b
+    Example:
+      galw campaigns list
+    """
     table = Table("id", "name", "state", "mode", "launched")
     async for one in client.pages(_PATH):
         if as_json:
@@ -49,7 +63,11 @@ async def create_campaign(client: GalwClient, file: Path, *, as_json: bool) -> N
     """Draft a campaign from a YAML or JSON FILE: name, script, audience and plan.
 
     The script may stand in the file under `script` (it is written first) or be named by `script_id`; the audience may
-    be a filter under `audience` or be named by `audience_id`. `docs/campaigns.md` shows a whole file.
+    be a filter under `audience` or be named by `audience_id`. docs/tour/campaign.yaml is a whole file.
+
+    \b
+    Example:
+      galw campaigns create docs/tour/campaign.yaml
     """
     wish = _read(file)
     if isinstance(wish.get("script"), dict):
@@ -60,7 +78,11 @@ async def create_campaign(client: GalwClient, file: Path, *, as_json: bool) -> N
         audience = {"name": wish.get("name", file.stem), "filter": wish.pop("audience")}
         wish["audience_id"] = (await client.post("/api/crm/audiences", audience))["id"]
     campaign = await client.post(_PATH, wish)
-    _tell(campaign, as_json, f"Drafted {campaign['name']!r}: {campaign['id']}. Launch it with: galw campaigns launch …")
+    _tell(
+        campaign,
+        as_json,
+        f"Drafted {campaign['name']!r}: {campaign['id']}. Launch it with: galw campaigns launch {campaign['id']}",
+    )
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -74,13 +96,13 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _order(name: str, text: str) -> None:
-    @command.command(name, help=text)
-    @click.argument("campaign_id")
+    @command.command(name, help=f'{text}\n\n\b\nExample:\n  galw campaigns {name} "Line quality"')
+    @click.argument("campaign")
     @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     @with_client
-    async def order(client: GalwClient, campaign_id: str, *, as_json: bool) -> None:
-        campaign = await client.post(f"{_PATH}/{campaign_id}/{name}")
-        _tell(campaign, as_json, f"{campaign['name']!r} is {campaign['state']} now.")
+    async def order(client: GalwClient, campaign: str, *, as_json: bool) -> None:
+        found = await client.post(f"{_PATH}/{await find_id(client, _PATH, campaign, 'campaign')}/{name}")
+        _tell(found, as_json, f"{found['name']!r} is {found['state']} now.")
 
     del order
 
@@ -96,41 +118,68 @@ for _name, _text in (
 
 
 @command.command("watch")
-@click.argument("campaign_id")
+@click.argument("campaign")
 @click.option("--once", is_flag=True, help="Show where it stands and stop.")
+@click.option("--until-responses", "wanted", type=click.IntRange(1, 200), help="Stop once so many have answered.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one line every two seconds.")
 @with_client
-async def watch(client: GalwClient, campaign_id: str, *, once: bool, as_json: bool) -> None:
-    """Watch where a campaign stands, until Ctrl-C."""
-    campaign = await client.get(f"{_PATH}/{campaign_id}")
-    if once or as_json:
-        await _print_progress(client, campaign, once=once, as_json=as_json)
-        return
-    with Live(console=Console(), refresh_per_second=2) as screen:
+async def watch(client: GalwClient, campaign: str, *, once: bool, wanted: int | None, as_json: bool) -> None:
+    """Watch where a campaign stands, until Ctrl-C.
+
+    \b
+    Examples:
+      galw campaigns watch "Line quality"
+      galw campaigns watch "Line quality" --until-responses 3
+      galw campaigns watch "Line quality" --once --json
+    """
+    found = await client.get(f"{_PATH}/{await find_id(client, _PATH, campaign, 'campaign')}")
+    # A table that is drawn anew is for eyes; a program gets one line each time.
+    with Live(console=Console(), refresh_per_second=2) if not (as_json or once) else nullcontext() as screen:
         while True:
-            screen.update(_table(campaign, await client.get(f"{_PATH}/{campaign_id}/progress")))
+            progress = await _progress(client, found)
+            if as_json:
+                click.echo(orjson.dumps({"campaign": found["name"], **progress}))
+            elif screen is not None:
+                screen.update(_table(found, progress))
+            else:
+                Console().print(_table(found, progress))
+            if once or (wanted is not None and await _answered(client, found["id"], wanted)):
+                return
             await asyncio.sleep(2)
 
 
-async def _print_progress(client: GalwClient, campaign: dict[str, Any], *, once: bool, as_json: bool) -> None:
-    while True:
-        progress = await client.get(f"{_PATH}/{campaign['id']}/progress")
-        if as_json:
-            click.echo(orjson.dumps({"campaign": campaign["name"], **progress}))
-        else:
-            Console().print(_table(campaign, progress))
-        if once:
-            return
-        await asyncio.sleep(2)
+def _waits_for(held_by: str) -> str:
+    return "their turn" if held_by == "nothing" else held_by
+
+
+async def _answered(client: GalwClient, campaign_id: str, wanted: int) -> bool:
+    """Return whether the CRM has *wanted* responses of the campaign: what an export would hold."""
+    found = await client.get("/api/crm/responses", {"campaign_id": campaign_id, "limit": wanted})
+    return len(found["items"]) >= wanted
+
+
+async def _progress(client: GalwClient, campaign: dict[str, Any]) -> dict[str, Any]:
+    """Return where the campaign stands, with how many people of its audience have joined."""
+    progress = await client.get(f"{_PATH}/{campaign['id']}/progress")
+    try:
+        enrolment = await client.get(f"/api/crm/campaigns/{campaign['id']}/enrolment")
+    except CommandError as error:
+        if error.exit_code != Exit.NOT_FOUND:  # the CRM has not heard of a young campaign yet
+            raise
+        enrolment = {"enrolled": 0, "complete": False}
+    return {**progress, "enrolled": enrolment["enrolled"], "enrolment_complete": enrolment["complete"]}
 
 
 def _table(campaign: dict[str, Any], progress: dict[str, Any]) -> Table:
     table = Table(title=f"{campaign['name']} ({campaign['state']})", show_header=False)
+    more = "" if progress["enrolment_complete"] else ", more are joining"
+    table.add_row("people", f"{progress['enrolled']:,}{more}")
+    waiting = {_waits_for(one["held_by"]): one["leads"] for one in progress["held"]}
     for title, counts in (
         ("leads", progress["leads"]),
         ("results", progress["results"]),
         ("attempts", progress["outcomes"]),
-        ("waiting for", {one["held_by"]: one["leads"] for one in progress["held"]}),
+        ("waiting for", waiting),
     ):
         words = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in sorted(counts.items()))
         table.add_row(title, words or "–")

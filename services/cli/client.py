@@ -113,6 +113,15 @@ class GalwClient:
                 return
             cursor = {"cursor": page["next_cursor"]}
 
+    async def some(self, path: str, limit: int, params: Mapping[str, Any] | None = None) -> AsyncGenerator[Any]:
+        """Yield at most *limit* items of a list."""
+        left = limit
+        async for item in self.pages(path, {**(params or {}), "limit": min(limit, 200)}):
+            yield item
+            left -= 1
+            if not left:
+                return
+
     async def request(
         self,
         method: str,

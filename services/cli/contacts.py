@@ -22,7 +22,13 @@ _TARGETS = (
 
 @click.group()
 def command() -> None:
-    """Bring contacts in, find them, look at one."""
+    """Bring contacts in, find them, look at one.
+
+    \b
+    Examples:
+      galw contacts import docs/tour/contacts.csv
+      galw contacts list --name Rhys
+    """
 
 
 @command.command("import")
@@ -55,6 +61,11 @@ async def import_file(
 
     Columns are known by their names (phone, name, country ...) or by --map. The same file twice makes nobody twice.
     Rows that cannot be used are written to FILE-errors.csv (or --errors) and the exit code is 7; the rest is imported.
+
+    \b
+    Examples:
+      galw contacts import customers.csv
+      galw contacts import leads.csv --region GB --map "Tel. 1=phone" --map Tariff=attributes.product
     """
     params = {
         "filename": file.name[-200:],
@@ -81,7 +92,12 @@ async def import_file(
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_client
 async def import_status(client: GalwClient, *, import_id: Any, as_json: bool) -> None:
-    """See how far an import is that was started with --no-wait."""
+    """See how far an import is that was started with --no-wait.
+
+    \b
+    Example:
+      galw contacts import-status IMPORT_ID
+    """
     found = await client.get(f"/api/crm/imports/{import_id}")
     percent = 100 * found["read_bytes"] // (found["size_bytes"] or 1)
     click.echo(orjson.dumps(found) if as_json else f"{found['state']}, {percent} % read: {_summary(found, None)}")
@@ -96,7 +112,13 @@ async def import_status(client: GalwClient, *, import_id: Any, as_json: bool) ->
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @with_client
 async def list_contacts(client: GalwClient, *, limit: int, as_json: bool, **asked: str | None) -> None:
-    """List contacts, all or those that fit every option."""
+    """List contacts, all or those that fit every option.
+
+    \b
+    Examples:
+      galw contacts list --name Rhys
+      galw contacts list --number 01632960123 --region GB --json
+    """
     shown = 0
     async for one in client.pages("/api/crm/contacts", {**asked, "limit": min(limit, 200)}):
         click.echo(orjson.dumps(one) if as_json else _line(one))
@@ -112,7 +134,12 @@ async def list_contacts(client: GalwClient, *, limit: int, as_json: bool, **aske
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_client
 async def show(client: GalwClient, *, contact_id: Any, as_json: bool) -> None:
-    """Show one contact: who it is, what is allowed, and what happened lately."""
+    """Show one contact: who it is, what is allowed, and what happened lately.
+
+    \b
+    Example:
+      galw contacts show CONTACT_ID
+    """
     contact = await client.get(f"/api/crm/contacts/{contact_id}")
     ledger = await client.get(f"/api/crm/contacts/{contact_id}/consents")
     timeline = (await client.get(f"/api/crm/contacts/{contact_id}/timeline", {"limit": 20}))["items"]

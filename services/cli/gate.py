@@ -48,6 +48,10 @@ def explain(source: BinaryIO | None, as_json: bool, folders: tuple[Path, ...], *
 
     Either by options, or by --facts with one JSON object a line. A fact that is not stated is taken as the stricter
     one; docs/gate.md lists which that is for each. By options the person counts as not suppressed unless --suppressed.
+
+    \b
+    Example:
+      galw gate explain --number +441632960123 --purpose survey --mode progressive --at 2027-03-30T10:30:00+01:00
     """
     try:
         packs = packloader.load_packs(folders)

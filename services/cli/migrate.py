@@ -27,7 +27,13 @@ _SCHEMAS = {
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(phase: str, as_json: bool) -> None:
-    """Apply the migrations that the database at GALW_DATABASE_URL lacks."""
+    """Apply the migrations that the database at GALW_DATABASE_URL lacks.
+
+    \b
+    Examples:
+      galw migrate                 # before the first start, or with all services stopped
+      galw migrate --phase pre     # before new code is deployed beside the old; --phase post after it
+    """
     url = os.environ.get("GALW_DATABASE_URL")
     if not url:
         raise CommandError("Set GALW_DATABASE_URL to the address of the database.", Exit.USAGE)

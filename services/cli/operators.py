@@ -10,14 +10,25 @@ from services.cli.client import GalwClient, with_client
 
 @click.group()
 def command() -> None:
-    """See operators, and put them into pools."""
+    """See operators, put them into pools, and stop all dialing.
+
+    \b
+    Examples:
+      galw operators list
+      galw operators stop-dialing --reason "wrong script"
+    """
 
 
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one operator a line.")
 @with_client
 async def list_operators(client: GalwClient, *, as_json: bool) -> None:
-    """List operators with their state."""
+    """List operators with their state.
+
+    \b
+    Example:
+      galw operators list --json
+    """
     table = Table("id", "name", "state", "since", "skills")
     async for one in client.pages("/api/dialer/operators"):
         if as_json:
@@ -36,7 +47,12 @@ async def list_operators(client: GalwClient, *, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_client
 async def assign(client: GalwClient, operator_id: str, *, pool_id: str, skills: tuple[str, ...], as_json: bool) -> None:
-    """Put an operator, who must be offline to change pools, into a pool."""
+    """Put an operator, who must be offline to change pools, into a pool.
+
+    \b
+    Example:
+      galw operators assign OPERATOR_ID --pool POOL_ID --skill cy
+    """
     path = f"/api/dialer/operators/{operator_id}/assignment"
     moved = (await client.request("PUT", path, body={"pool_id": pool_id, "skills": list(skills)})).body
     click.echo(orjson.dumps(moved) if as_json else f"{moved['name']} works in pool {moved['pool_id']} now.")
@@ -52,7 +68,13 @@ async def assign(client: GalwClient, operator_id: str, *, pool_id: str, skills: 
 async def stop_dialing(
     client: GalwClient, *, campaign: str | None, trunk: str | None, reason: str, lift: bool, as_json: bool
 ) -> None:
-    """Emergency stop: no phone rings any more from within a second, conversations go on."""
+    """Emergency stop: no phone rings any more from within a second, conversations go on.
+
+    \b
+    Examples:
+      galw operators stop-dialing --reason "wrong script"
+      galw operators stop-dialing --lift
+    """
     scope, target = ("campaign", campaign) if campaign else ("trunk", trunk) if trunk else ("all", "")
     path = "/api/dialer/stops/lift" if lift else "/api/dialer/stops"
     stops = await client.post(path, {"scope": scope, "target": target, "reason": reason})

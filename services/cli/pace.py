@@ -42,7 +42,12 @@ def serve(source: BinaryIO, sink: BinaryIO, pacer: Pacer) -> None:
     help="Continue from this file if it exists, and write what was learned to it at the end.",
 )
 def command(stdio: bool, state_file: Path | None) -> None:
-    """Decide how many lines to place now, for any dialer or simulator; docs/pacing.md describes the lines."""
+    """Decide how many lines to place now, for any dialer or simulator; docs/pacing.md describes the lines.
+
+    \b
+    Example:
+      galw pace --stdio --state pacing.json < floor.jsonl
+    """
     if not stdio:
         raise click.UsageError(
             "say --stdio: lines of JSON are read from standard input and answered on standard output"

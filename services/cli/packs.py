@@ -34,7 +34,12 @@ def command() -> None:
 @_FOLDERS
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a pack.")
 def list_packs(folders: tuple[Path, ...], as_json: bool) -> None:
-    """List the packs that are in force."""
+    """List the packs that are in force.
+
+    \b
+    Example:
+      galw packs list
+    """
     for pack in _load(folders).in_force:
         row = {
             "id": pack.id,
@@ -54,14 +59,24 @@ def list_packs(folders: tuple[Path, ...], as_json: bool) -> None:
 @click.argument("pack_id")
 @_FOLDERS
 def show(pack_id: str, folders: tuple[Path, ...]) -> None:
-    """Print a pack as a page: each rule, what it does, its citation and its dates."""
+    """Print a pack as a page: each rule, what it does, its citation and its dates.
+
+    \b
+    Example:
+      galw packs show us
+    """
     click.echo("\n".join(_page(_find(_load(folders), pack_id))))
 
 
 @command.command("check")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 def check_files(files: tuple[Path, ...]) -> None:
-    """Check pack files or folders together with the shipped packs; name every problem by file, line and rule."""
+    """Check pack files or folders together with the shipped packs; name every problem by file, line and rule.
+
+    \b
+    Example:
+      galw packs check my-packs/
+    """
     paths = [p for f in files for p in (sorted(f.glob("*.yaml")) if f.is_dir() else [f])]
     shipped = [p for p in sorted(packloader.SHIPPED.glob("*.yaml")) if p.resolve() not in {q.resolve() for q in paths}]
     try:
@@ -76,7 +91,12 @@ def check_files(files: tuple[Path, ...]) -> None:
 @click.argument("new", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--leads", type=click.File("rb"), help="Facts of leads, one JSON a line: count whom the change touches.")
 def diff(old: Path, new: Path, leads: Iterable[bytes] | None) -> None:
-    """Say in words what a new version of a pack changes."""
+    """Say in words what a new version of a pack changes.
+
+    \b
+    Example:
+      galw packs diff old/us.yaml new/us.yaml --leads leads.jsonl
+    """
     try:
         before, after = packloader.read_pack(old), packloader.read_pack(new)
     except PackError as error:
@@ -95,7 +115,12 @@ def diff(old: Path, new: Path, leads: Iterable[bytes] | None) -> None:
 @click.argument("pack_ids", nargs=-1)
 @_FOLDERS
 def test(pack_ids: tuple[str, ...], folders: tuple[Path, ...]) -> None:
-    """Run the cases that packs carry: each must come out as it says, and otherwise without the rule it is about."""
+    """Run the cases that packs carry: each must come out as it says, and otherwise without the rule it is about.
+
+    \b
+    Example:
+      galw packs test us ca
+    """
     packs = _load(folders)
     failures, cases = list[str](), 0
     for pack in packs.in_force:

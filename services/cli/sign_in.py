@@ -20,6 +20,11 @@ async def sign_in(client: GalwClient, *, email: str, password_stdin: bool, insec
     """Sign in at the Galw that GALW_URL names and remember it for later commands.
 
     The tokens are kept in $XDG_CONFIG_HOME/galw/sign-in.json, readable by you alone.
+
+    \b
+    Examples:
+      galw sign-in --email you@example.org
+      echo "$PASSWORD" | galw sign-in --email you@example.org --password-stdin
     """
     parts = urlsplit(client.url)
     if parts.scheme == "http" and not is_loopback(parts.hostname or "") and not insecure:
@@ -37,7 +42,12 @@ async def sign_in(client: GalwClient, *, email: str, password_stdin: bool, insec
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_client
 async def sign_out(client: GalwClient, *, as_json: bool) -> None:
-    """End the session and forget it; nothing happens when there is none."""
+    """End the session and forget it; nothing happens when there is none.
+
+    \b
+    Example:
+      galw sign-out
+    """
     ended = await client.sign_out()
     if as_json:
         click.echo(orjson.dumps({"url": client.url, "signed_out": ended}))

@@ -60,6 +60,11 @@ def command(
     """Simulate days on a calling floor. SCENARIO is a TOML file, or the name of one that comes with Galw.
 
     The pacing is the very code the dialer runs. docs/pacing.md describes the file, the rules and their limits.
+
+    \b
+    Examples:
+      galw simulate --list
+      galw simulate stationary --days 3 --json
     """
     if listing or scenario is None:
         for name in shipped():

@@ -8,6 +8,7 @@ import secrets
 import signal
 import socket
 import sys
+import textwrap
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -22,7 +23,7 @@ from services.standalone.broker import TansuBroker
 from services.standalone.children import StandaloneError, free_port, keep_port
 from services.standalone.control import BrokerLimit, control_app, control_url
 from services.standalone.demo.organisation import ORGANISATION
-from services.standalone.folder import forget, opened, secret
+from services.standalone.folder import forget, note, opened, secret
 from services.standalone.parts import STOP_GRACE_S, Carrier, Part, Service
 from services.standalone.postgres import PostgresServer, embedded_install
 from services.standalone.proxy import Route, proxy_app
@@ -107,6 +108,7 @@ async def _start_peers(
     env.setdefault("GALW_SECRET_KEY", secret(folder, "secret-key"))
     if postgres is not None:
         env["GALW_DATABASE_URL"] = postgres.url()
+        note(folder, "database-url", postgres.url())  # for `galw admin`
     if broker is not None:
         env["GALW_KAFKA_BOOTSTRAP"] = broker.bootstrap
     if carrier is not None:
@@ -226,7 +228,12 @@ async def run_until_signalled(settings: StandaloneSettings, programs: Programs, 
 
 def main(arguments: Sequence[str] | None = None, programs: Programs | None = None) -> int:
     """Run the command line and return the exit code: 0 stopped, 1 could not start, 2 wrong settings."""
-    parser = argparse.ArgumentParser(prog="python -m services.standalone", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="galw standalone",
+        description="Everything Galw needs on one machine, under one command; Ctrl-C stops it.",
+        epilog=_settings_help(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--forget", metavar="FOLDER", type=Path, help="remove the data folder instead of starting")
     options = parser.parse_args(arguments)
     try:
@@ -243,6 +250,30 @@ def main(arguments: Sequence[str] | None = None, programs: Programs | None = Non
             sys.stderr.write(f"galw: GALW_{str(problem['loc'][0]).upper()}: {problem['msg']}\n")
         return 2
     return 0
+
+
+def _settings_help() -> str:
+    """Return the settings with their defaults, and examples, from the settings class itself."""
+    lines = ["settings, from the environment:"]
+    for name, field_ in StandaloneSettings.model_fields.items():
+        default = "" if field_.default is None else f" [{field_.default}]"
+        lines += textwrap.wrap(
+            f"GALW_{name.upper()}{default}: {field_.description}",
+            width=100,
+            initial_indent="  ",
+            subsequent_indent="      ",
+        )
+    return "\n".join(
+        [
+            *lines,
+            "",
+            "examples:",
+            "  galw standalone",
+            "  GALW_PORT=9000 GALW_PROCESSES=3 galw standalone",
+            "  GALW_DEMO=false GALW_DATA_DIR=~/galw galw standalone",
+            "  galw standalone --forget .data",
+        ]
+    )
 
 
 def _raise_file_limit() -> None:

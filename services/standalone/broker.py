@@ -59,6 +59,7 @@ class TansuBroker:
         """Start the broker, empty; `ready` tells when it takes connections."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port = self.port or free_port()
+        (self.folder / "address").write_text(f"{self.bootstrap}\n")  # for programs of others, such as the tour's
         url = f"tcp://{self.bootstrap}"
         listen = ["--listener-url", url, "--advertised-listener-url", url, "--storage-engine", "memory://tansu/"]
         if self.log.exists():

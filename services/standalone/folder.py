@@ -89,6 +89,15 @@ def secret(folder: Path, name: str) -> str:
     return path.read_text()
 
 
+def note(folder: Path, name: str, text: str) -> None:
+    """Write what other programs of the folder's owner may need beside its secrets; only the owner can read it."""
+    path = folder / "secrets" / name
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.unlink(missing_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new:
+        new.write(f"{text}\n")
+
+
 def forget(path: Path) -> bool:
     """Remove the folder and all in it, when it is Galw's and nobody runs on it; tell whether there was one."""
     if not path.exists():
