@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from services.cli.client import GalwClient, with_client
+from services.cli.finding import find_id
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _HELD = "░"
@@ -18,15 +19,20 @@ _CALLABLE, _DUE = "green", "bright_black"
 
 
 @click.command("why")
-@click.argument("campaign_id")
+@click.argument("campaign")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_client
-async def why(client: GalwClient, campaign_id: str, *, as_json: bool) -> None:
+async def why(client: GalwClient, campaign: str, *, as_json: bool) -> None:
     """Say why nobody, or not everybody, is being called.
 
     Per filter: how many leads it holds back now, when the first of them come free, and how many come then. The chart
     shows, for a day ahead, the leads whose time has come and how many of them may be called at that hour.
+
+    \b
+    Example:
+      galw campaigns why "Line quality"
     """
+    campaign_id = await find_id(client, "/api/dialer/campaigns", campaign, "campaign")
     answer = await client.get(f"/api/dialer/campaigns/{campaign_id}/why")
     if as_json:
         click.echo(orjson.dumps(answer))
