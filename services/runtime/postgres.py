@@ -158,6 +158,10 @@ async def transaction(pool: Pool, wake: asyncio.Event | None = None) -> AsyncGen
     try:
         async with connection.transaction():
             yield connection
+    except asyncpg.InternalClientError as error:
+        # A server that was killed in the middle of an answer can leave the driver believing that it still comes.
+        connection.terminate()
+        raise unavailable(error) from error
     except AWAY as error:
         if is_outage(error, connection):
             raise unavailable(error) from error

@@ -25,6 +25,9 @@ _ASK_S = 5.0
 _HELD_S = 20.0
 """The longest a recycle may hold sending: when the broker is not empty by then, life goes on and it is tried later."""
 
+_AGAIN_S = 60.0
+"""How long sending goes on after a recycle that was given up, before the next try may hold it again."""
+
 _QUIET_S = 0.3
 
 
@@ -32,7 +35,7 @@ class Recycle:
     """Prepares this service for a recycle whenever the supervisor wants one.
 
     `GET {control_url}/broker` answers `{"recycle": true}` when one is wanted; `POST {control_url}/recycle-broker` with
-    `{"service": name}` says that this service is quiet.
+    `{"service": name}` says that this service is quiet. The supervisor restarts the broker when all of them are.
     """
 
     def __init__(
@@ -53,8 +56,9 @@ class Recycle:
             while True:
                 await self._clock.sleep(_ASK_S)
                 try:
-                    if (await self._ask(session, "GET", "/broker")).get("recycle"):
-                        await self._take_part(session)
+                    wanted = (await self._ask(session, "GET", "/broker")).get("recycle")
+                    if wanted and not await self._take_part(session):
+                        await self._clock.sleep(_AGAIN_S)
                 except (aiohttp.ClientError, TimeoutError, UnavailableError) as error:
                     _LOG.debug("recycle.unavailable", reason=type(error).__name__)
 
@@ -64,7 +68,7 @@ class Recycle:
         while await self._relay.outstanding() or self._consumer.idle_for_s() < _QUIET_S:
             await self._clock.sleep(0.1)
 
-    async def _take_part(self, session: aiohttp.ClientSession) -> None:
+    async def _take_part(self, session: aiohttp.ClientSession) -> bool:
         before = self._epochs.generation
         try:
             async with asyncio.timeout(_HELD_S):
@@ -72,9 +76,12 @@ class Recycle:
                 await self._ask(session, "POST", "/recycle-broker", {"service": self.service})
                 while self._epochs.generation == before:
                     await self._clock.sleep(0.1)
-            _LOG.info("recycle.done")
         except TimeoutError:
             _LOG.warning("recycle.given_up", reason="not everything was confirmed, or the broker stayed, for too long")
+            return False
+        else:
+            _LOG.info("recycle.done")
+            return True
         finally:
             self._relay.release()
 

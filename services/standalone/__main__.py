@@ -73,7 +73,7 @@ async def run_standalone(
         async with AsyncExitStack() as stack:
             stack.push_async_callback(supervisor.stop)
             env = await _start_peers(settings, programs, folder, supervisor)
-            env["GALW_CONTROL_URL"] = await stack.enter_async_context(_control(settings, supervisor))
+            env["GALW_CONTROL_URL"] = await stack.enter_async_context(_control(settings, programs, supervisor))
             demo = _demo(settings, programs, folder, env)
             ports = await _start_services(settings, programs, folder, supervisor, env, stack)
             if demo is not None:
@@ -151,11 +151,11 @@ def _demo(settings: StandaloneSettings, programs: Programs, folder: Path, env: d
 
 
 @asynccontextmanager
-async def _control(settings: StandaloneSettings, supervisor: Supervisor) -> AsyncGenerator[str]:
+async def _control(settings: StandaloneSettings, programs: Programs, supervisor: Supervisor) -> AsyncGenerator[str]:
     token, port = secrets.token_urlsafe(24), free_port()
     limit = None
     if settings.kafka_bootstrap is None:
-        limit = BrokerLimit(TansuBroker.name, settings.broker_memory_limit_mb * 1024**2)
+        limit = BrokerLimit(TansuBroker.name, settings.broker_memory_limit_mb * 1024**2, frozenset(programs.apart))
     async with _serving(control_app(supervisor, token, os.getpid(), limit), port):
         yield control_url(port, token)
 

@@ -39,5 +39,5 @@ class StandaloneSettings(BaseSettings):
     )
     demo_operators: int = Field(default=6, ge=0, le=6, description="Simulated operators that begin work; 0 for none.")
     broker_memory_limit_mb: int = Field(
-        default=256, ge=32, description="Memory from which the embedded broker is due for a planned restart, in MB."
+        default=256, ge=1, description="Memory from which the embedded broker is due for a planned restart, in MB."
     )

@@ -55,13 +55,14 @@ class Running:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
             return json.loads(answer.read())
 
-    def control(self, path: str, method: str = "GET", token: str | None = None) -> Any:
+    def control(self, path: str, method: str = "GET", token: str | None = None, say: str = "dialer") -> Any:
         url = urlsplit(self.get()["env"]["GALW_CONTROL_URL"])
         passwords = urllib.request.HTTPPasswordMgrWithPriorAuth()
         address = f"http://127.0.0.1:{url.port}{path}"
         passwords.add_password(None, address, "galw", token or url.password or "", is_authenticated=True)
         opener = urllib.request.build_opener(urllib.request.HTTPBasicAuthHandler(passwords))
-        with opener.open(urllib.request.Request(address, method=method), timeout=10) as answer:
+        body = json.dumps({"service": say}).encode() if method == "POST" else None
+        with opener.open(urllib.request.Request(address, data=body, method=method), timeout=10) as answer:
             return json.loads(answer.read())
 
     def end(self, how: signal.Signals = signal.SIGINT) -> int:
@@ -147,10 +148,12 @@ def test_a_killed_supervisor_leaves_no_child_behind_and_its_successor_starts(sta
     start().wait_up()
 
 
-def test_the_broker_is_restarted_on_request_by_those_who_hold_the_token(start: Start) -> None:
+def test_the_broker_is_restarted_when_every_service_is_quiet(start: Start) -> None:
     running = start(GALW_BROKER_MEMORY_LIMIT_MB=4_000).wait_up()
+    assert running.control("/broker") == {"recycle": False}
     before = {part["name"]: part["pid"] for part in running.control("/status")["parts"]}
-    assert running.control("/recycle-broker", "POST") == {"recycled": True}
+    said = [running.control("/recycle-broker", "POST", say=name) for name in ("crm", "crm", "dialer", "notifier")]
+    assert [answer["recycled"] for answer in said] == [False, False, False, True]
     status = running.control("/status")
     after = {part["name"]: part["pid"] for part in status["parts"]}
     assert {name for name in before if before[name] != after[name]} == {"broker"}
@@ -158,6 +161,8 @@ def test_the_broker_is_restarted_on_request_by_those_who_hold_the_token(start: S
     assert status["recycle_due"] is False
     with pytest.raises(urllib.error.HTTPError, match="401"):
         running.control("/recycle-broker", "POST", token="guess")
+    with pytest.raises(urllib.error.HTTPError, match="422"):
+        running.control("/recycle-broker", "POST", say="nobody")
 
 
 def test_the_embedded_parts_give_way_to_addresses_of_ours(start: Start) -> None:

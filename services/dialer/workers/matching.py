@@ -1,5 +1,6 @@
 """People who answered and operators who are free: who meets whom, and the telephony leg of each operator."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
@@ -27,6 +28,7 @@ class Matching:
         """Match on *board*; *legs* are the operators' channels that are up."""
         self._board = board
         self._legs = legs
+        self._raising: dict[str, asyncio.Lock] = {}
 
     async def run(self) -> None:
         """Match whenever somebody answered or became free."""
@@ -75,9 +77,9 @@ class Matching:
                 await board.carrier.join(call.bridge, (call.channel, leg))
                 return
             except NotFoundError:
+                if not call.attempt.alive or not await self._has_channel(call):
+                    return  # The person hung up in this very moment: the carrier's word on that ends the call.
                 self._legs.discard(leg)
-                if not call.attempt.alive:
-                    return
                 log.warning("operator.leg_missing", operator_id=str(operator.id), attempt=attempt)
             except (UnavailableError, RejectedError):
                 await board.clock.sleep(0.1)
@@ -86,21 +88,42 @@ class Matching:
             gone = operator_rules.decide(held, operator_rules.Disconnected(), board.now())
             await call.operator_lost(gone or held)
 
+    async def _has_channel(self, call: LiveCall) -> bool:
+        board = self._board
+        try:
+            return any(c.id == call.channel for c in await board.carrier.list_channels(board.app))
+        except UnavailableError:
+            return True
+
     async def _raise_leg(self, operator_id: UUID) -> None:
         """Keep one telephony leg up for an operator's whole session, so that a customer is joined in milliseconds."""
         board, leg = self._board, leg_of(operator_id)
-        try:
-            await board.carrier.create_leg(board.app, leg, operator_id, LEG_TTL_S)
+        async with self._raising.setdefault(leg, asyncio.Lock()):
+            if leg in self._legs:
+                return
+            try:
+                await board.carrier.create_leg(board.app, leg, operator_id, LEG_TTL_S)
+            except RejectedError as error:
+                await self._take_over_leg(leg, error)
+                return
             await board.carrier.dial(leg, LEG_RING_S)
-        except RejectedError:
-            log.info("operator.leg_there_already", operator_id=str(operator_id))
-        self._legs.add(leg)
+            self._legs.add(leg)
+
+    async def _take_over_leg(self, leg: str, error: RejectedError) -> None:
+        """Use the leg that the last owner left, or whose answer was lost; clear it away unless it is up."""
+        board = self._board
+        if any(c.id == leg and c.state == "Up" for c in await board.carrier.list_channels(board.app)):
+            self._legs.add(leg)
+            return
+        await board.carrier.hang_up(leg)
+        raise UnavailableError("The operator's leg was half made and is raised anew.") from error
 
     async def follow_leg(self, operator: Operator) -> None:
         """Raise the leg of an operator who came, take down that of one who left."""
         board, leg = self._board, leg_of(operator.id)
         if operator.state is OperatorState.OFFLINE:
             board.forget(operator.id)
+            self._raising.pop(leg, None)
             if leg in self._legs:
                 self._legs.discard(leg)
                 await board.quietly(board.carrier.hang_up(leg))

@@ -37,12 +37,15 @@ class _ShiftOverError(Exception):
 class SimulatedOperator:
     """One operator, at work from `start` to `send_home`."""
 
-    def __init__(self, me: SignedIn, session: aiohttp.ClientSession, clock: Clock, rng: random.Random) -> None:
-        """Work as *me*; the *session* carries the live line and belongs to the caller."""
+    def __init__(
+        self, me: SignedIn, session: aiohttp.ClientSession, clock: Clock, rng: random.Random, *, pace: float = 1.0
+    ) -> None:
+        """Work as *me*, *pace* times faster than life; the *session* carries the live line, the caller's own."""
         self._me = me
         self._session = session
         self._clock = clock
         self._rng = rng
+        self._pace = pace
         self._on = asyncio.Event()
         self._state: State = {}
         self._changed = asyncio.Event()
@@ -181,7 +184,7 @@ class SimulatedOperator:
     async def _wait(self, seconds: float) -> None:
         """Wait as people do, unless the state moves on meanwhile: then whatever was begun in it is dropped."""
         before, call = self._state["state"], self._state["call"]
-        deadline = self._clock.monotonic() + seconds
+        deadline = self._clock.monotonic() + seconds / self._pace
         while (left := deadline - self._clock.monotonic()) > 0:
             try:
                 async with asyncio.timeout(left):

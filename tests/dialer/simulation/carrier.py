@@ -23,24 +23,36 @@ class MemoryCarrier:
         self._switch = switch
         self._life = life
         self.connections: list[Connection] = []
+        self._lines: list[asyncio.Queue[dict[str, Any]]] = []
 
     async def events(self, app: str) -> AsyncIterator[ChannelEvent]:
         """Connect and yield what happens."""
         heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         await self._life.step()
+        if self._switch.signals.outage == "refuse":
+            raise UnavailableError("The carrier is away.")
         connection = self._switch.connect([app], heard.put_nowait)
         self.connections.append(connection)
+        self._lines.append(heard)
         try:
             yield ChannelEvent("connected")
             while True:
                 body = await heard.get()
+                if body.get("type") == "cut":
+                    raise UnavailableError("The carrier is away.")
                 if body.get("type") == "ApplicationReplaced":
                     return
                 event = event_from(body)
                 if event is not None:
                     yield event
         finally:
+            self._lines.remove(heard)
             self._switch.disconnect(connection)
+
+    def cut(self) -> None:
+        """Break the connections that listen."""
+        for line in self._lines:
+            line.put_nowait({"type": "cut"})
 
     async def create_call(self, app: str, channel_id: str, number: str, trunk: str, caller_id: str, ttl_s: int) -> None:
         """Make a channel to a person."""
@@ -79,7 +91,10 @@ class MemoryCarrier:
             self._switch.create_bridge(bridge_id)
             self._switch.add_channels(bridge_id, channel_ids)
 
-        await self._do(do)
+        try:
+            await self._do(do)
+        except RejectedError as error:
+            raise NotFoundError("One of the channels is gone.") from error
 
     async def part(self, bridge_id: str) -> None:
         """Dissolve a bridge."""
@@ -98,6 +113,8 @@ class MemoryCarrier:
 
     async def _do(self, effect: Callable[[], T]) -> T:
         await self._life.step()
+        if self._switch.signals.outage == "refuse":
+            raise UnavailableError("The carrier is away.")
         try:
             done = effect()
         except RefusedError as error:
@@ -105,4 +122,6 @@ class MemoryCarrier:
                 raise NotFoundError(error.message) from error
             raise (RejectedError if error.status < 500 else UnavailableError)(error.message) from error
         await self._life.step()
+        if self._switch.signals.loses_answer():
+            raise UnavailableError("The carrier does not answer.")
         return done

@@ -63,10 +63,11 @@ class VirtualClock:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self.wrong_by = timedelta(0)
 
     def now(self) -> datetime:
-        """Return the virtual instant."""
-        return START + timedelta(seconds=self._loop.time())
+        """Return the virtual instant, wrong by as much as this clock is at present."""
+        return START + timedelta(seconds=self._loop.time()) + self.wrong_by
 
     def monotonic(self) -> float:
         """Return the virtual seconds."""
