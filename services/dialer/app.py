@@ -91,7 +91,9 @@ class Switchboard:
     async def push(self, user_id: UUID, kind: str, body: dict[str, Any]) -> None:
         """Send *body* to the screen of a user, here or on the instance that holds their line."""
         version = int(body.get("version", 0))
-        if self.hub.publish(user_id, kind, body, stamp=(0, version)) is not None or self.keeper is None:
+        self.hub.publish(user_id, kind, body, stamp=(0, version))
+        # A line without a connection only remembers: the person may be on another instance by now.
+        if self.hub.is_connected(user_id) or self.keeper is None:
             return
         operators = await self.store.load_operators([user_id])
         holder = operators[0].instance_id if operators else None

@@ -4,6 +4,9 @@ Every message is `{"seq", "kind", "body"}`. A client that comes back with `?sinc
 that is in its user's ring, else a message of kind `snapshot` with everything. Messages are states, not changes: to hear
 one that a snapshot has told already is harmless. `heartbeat` messages come every 15 seconds with the last number.
 
+The numbers that one client sees only grow: over restarts of the server, from one instance to the next and back. A ring
+lives in its instance's memory, so whoever comes back after a `kill -9`, or to another instance, gets a snapshot.
+
 The newest connection of a user wins; the one before is closed with 4409 and must not come back by itself. So two tabs
 never fight over one operator, and a reload needs no sign-off from the page that went away. Access tokens come in the
 header `Sec-WebSocket-Protocol` (`galw.live.v1, bearer.<token>`), in `Authorization`, or as the first message

@@ -32,6 +32,10 @@ class LiveLimits:
     """How long the ring of somebody who left is kept."""
 
 
+CLOCKS_APART = 3_600_000 * 1024
+"""An hour in a line's numbers: a number further ahead than that is no number of ours."""
+
+
 class Presence(Protocol):
     """Hears who is connected to this instance; a connection that takes over from another is not told."""
 
@@ -131,6 +135,11 @@ class LiveHub:
         for user_id in user_ids:
             self.publish(user_id, kind, encoded)
 
+    def is_connected(self, user_id: UUID) -> bool:
+        """Tell whether the user's connection is to this instance now; a line without one only remembers."""
+        line = self._lines.get(user_id)
+        return line is not None and line.receiver is not None
+
     def connected(self) -> list[UUID]:
         """Return who is connected to this instance now."""
         return [user_id for user_id, line in self._lines.items() if line.receiver is not None]
@@ -170,8 +179,22 @@ class LiveHub:
             raise UnavailableError("Too many people are connected to this instance.", retry_after_s=5)
         # Numbers begin at the time in 1/1024 ms, so they grow over restarts and from one instance to the next, and a
         # number of another line is never taken for one of this. They stay below 2**53 until the year 2248.
-        line = self._lines[user_id] = Line(int(self._clock.now().timestamp() * 1000) * 1024 + 1)
+        line = self._lines[user_id] = Line(self._number_of_now())
         return line
+
+    def renumber(self, line: Line, since: int) -> None:
+        """Let a line begin anew above *since*, when the client has heard more elsewhere than this line ever told.
+
+        So the numbers one client sees only grow, also when it comes back to an instance that still remembers it.
+        """
+        if not line.last < since <= self._number_of_now() + CLOCKS_APART:
+            return
+        line.first = max(self._number_of_now(), since + 1)
+        line.ring.clear()
+        line.characters = 0
+
+    def _number_of_now(self) -> int:
+        return int(self._clock.now().timestamp() * 1000) * 1024 + 1
 
     def _sweep(self) -> None:
         now = self._clock.monotonic()

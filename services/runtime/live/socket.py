@@ -86,6 +86,7 @@ class Connection:
         self._principal: Principal | None = None
         self._due = asyncio.Event()
         self._sent = 0
+        self._beat_at = asyncio.get_running_loop().time() + hub.limits.heartbeat_s
 
     @property
     def principal(self) -> Principal:
@@ -173,6 +174,8 @@ class Connection:
         if since is not None and line.can_resume(since):
             self._sent = since
             return
+        if since is not None:
+            self._hub.renumber(line, since)
         # The number is taken first: what is published while the snapshot is made is sent after it, perhaps twice.
         self._sent = line.last
         await self._send(to_message(self._sent, "snapshot", await snapshot(self.principal)))
@@ -193,15 +196,19 @@ class Connection:
             raise _CutOffError(CLOSE_TOO_SLOW, "You read too slowly; connect again.") from None
 
     async def _wait(self) -> None:
-        """Return when there is something to send; until then show now and then that both ends are there."""
+        """Return when there is something to send; every so often, busy or not, look at the token and show a sign."""
+        loop = asyncio.get_running_loop()
         while True:
             try:
-                async with asyncio.timeout(self._hub.limits.heartbeat_s):
+                async with asyncio.timeout_at(self._beat_at):
                     await self._due.wait()
-                return
+                if loop.time() < self._beat_at:
+                    return
             except TimeoutError:
-                await self._check_token()
-                await self._send(to_message(self._sent, "heartbeat", None))
+                pass
+            self._beat_at = loop.time() + self._hub.limits.heartbeat_s
+            await self._check_token()
+            await self._send(to_message(self._sent, "heartbeat", None))
 
     async def _check_token(self) -> None:
         try:

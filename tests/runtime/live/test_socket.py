@@ -1,6 +1,7 @@
 """The WebSocket over a real server and a real client."""
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 from uuid import UUID
@@ -27,6 +28,7 @@ from services.runtime.live import (
     live_routes,
     push_routes,
 )
+from services.standalone.children import free_port
 from tests.runtime.http.conftest import PlainVerifier
 
 ANN = UUID(int=1)
@@ -288,3 +290,78 @@ async def test_another_instance_pushes_to_a_user_connected_here(desk: Desk, clie
             await pushing.push("http://127.0.0.1:1", messages)
     async with client.post("/internal/live", json={"messages": []}) as answer:
         assert answer.status == 401
+
+
+async def test_a_token_expires_however_busy_the_line_is(desk: Desk, client: Client) -> None:
+    ws = await connect(client)
+    await told(ws)
+    desk.verifier.expired.add(TOKEN)
+    async with asyncio.TaskGroup() as group:
+        busy = group.create_task(_keep_busy(desk))
+        assert await closed_with(ws) == CLOSE_SIGNED_OUT
+        busy.cancel()
+
+
+async def _keep_busy(desk: Desk) -> None:
+    while True:
+        desk.hub.publish(ANN, "call", None)
+        await asyncio.sleep(0.01)
+
+
+async def test_numbers_grow_from_one_instance_to_the_next_and_back(desk: Desk, client: Client) -> None:
+    ws = await connect(client)
+    await told(ws)
+    seen = [(await told(ws))["seq"]]
+    other = Desk()
+    async with TestClient(TestServer(other.app())) as elsewhere:
+        ws = await connect(elsewhere, since=seen[-1])
+        seen += [(await told(ws))["seq"] for _ in range(2)]
+        other.hub.publish(ANN, "call", "elsewhere")
+        seen.append((await told(ws))["seq"])
+    desk.hub.publish(ANN, "call", "into the ring that nobody drains")
+    ws = await connect(client, since=seen[-1])
+    back = await told(ws)
+    assert back["kind"] == "snapshot"
+    seen += [back["seq"], (await told(ws))["seq"]]
+    desk.hub.publish(ANN, "call", "here again")
+    last = await told(ws)
+    assert last["body"] == "here again"
+    seen.append(last["seq"])
+    assert seen == sorted(set(seen))
+
+
+async def test_a_number_from_the_far_future_does_not_move_the_line(desk: Desk, client: Client) -> None:
+    ws = await connect(client, since=2**52)
+    assert (await told(ws))["seq"] < 2**52
+
+
+@pytest.mark.system
+async def test_who_was_connected_to_a_killed_server_resumes_with_a_snapshot(unused_port: int) -> None:
+    """`kill -9`: the ring is gone with the process, and the next one says all there is, under a higher number."""
+    program = [sys.executable, "-m", "tests.runtime.live.server", str(unused_port)]
+    url = f"http://127.0.0.1:{unused_port}{LIVE}"
+    last: int | None = None
+    numbers: list[int] = []
+    async with aiohttp.ClientSession() as session:
+        for start in range(2):
+            server = await asyncio.create_subprocess_exec(*program, stdout=asyncio.subprocess.PIPE)
+            assert server.stdout is not None
+            async with asyncio.timeout(30):
+                assert await server.stdout.readline() == b"serving\n"
+            address = url if last is None else f"{url}?since={last}"
+            ws = await session.ws_connect(address, headers={"Authorization": f"Bearer {TOKEN}"})
+            first = await told(ws)
+            assert first["kind"] == "snapshot", start
+            numbers += [first["seq"], *[(await told(ws))["seq"] for _ in range(3)]]
+            last = numbers[-1]
+            server.kill()
+            await server.wait()
+            async with asyncio.timeout(5):
+                while (await ws.receive()).type != WSMsgType.CLOSED:
+                    pass
+    assert numbers == sorted(set(numbers))
+
+
+@pytest.fixture
+def unused_port() -> int:
+    return free_port()

@@ -1,0 +1,69 @@
+"""What is pushed to an operator reaches the instance that holds their line, also when they were here before."""
+
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from services.dialer.app import Switchboard
+from services.dialer.domain.operators import Operator, OperatorState
+from services.dialer.workers.leases import LeaseKeeper
+from services.runtime.clock import SystemClock
+from services.runtime.http import build_app
+from services.runtime.identity import Principal, Role
+from services.runtime.live import LiveHub, live_routes, push_routes
+from tests.fakes.dialer_store import MemoryDatabase, MemoryDialerStore
+from tests.runtime.http.conftest import PlainVerifier
+
+SECRET = b"s" * 32
+ANN = UUID(int=1)
+LIVE = "/api/dialer/live"
+CLOCK = SystemClock()
+
+
+async def _nothing(principal: Principal) -> dict[str, Any]:
+    return {"name": principal.name}
+
+
+def serving(hub: LiveHub) -> TestServer:
+    verifier = PlainVerifier()
+    routes = [live_routes(hub, verifier, _nothing, path=LIVE, roles={Role.OPERATOR}), push_routes(hub, SECRET)]
+    app: web.Application = build_app("dialer", routes, verifier=verifier, clock=CLOCK, on_shutdown=[hub.close])
+    return TestServer(app)
+
+
+@pytest.fixture
+async def session() -> AsyncGenerator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer operator:{ANN}"}) as made:
+        yield made
+
+
+async def test_an_operator_who_moved_to_another_instance_is_not_told_here_in_vain(
+    session: aiohttp.ClientSession,
+) -> None:
+    """The ring of the instance they left still takes messages; that must not stop the push to where they are."""
+    here, there = uuid4(), uuid4()
+    database = MemoryDatabase(now=lambda: datetime(2026, 11, 25, 9, tzinfo=UTC))
+    store = MemoryDialerStore(database)
+    board = Switchboard(session, SECRET, store, here, CLOCK)  # pyright: ignore[reportArgumentType] - the part of it that is asked
+    board.keeper = LeaseKeeper(here, "", store, lambda view, fence: pytest.fail("no pool"), CLOCK)
+    board.hub = LiveHub(CLOCK)
+    elsewhere = LiveHub(CLOCK)
+    async with serving(board.hub) as left, serving(elsewhere) as other:
+        ws = await session.ws_connect(left.make_url(LIVE))
+        await ws.receive_json()
+        await ws.close()
+        ws = await session.ws_connect(other.make_url(LIVE))
+        assert (await ws.receive_json())["kind"] == "snapshot"
+        board.keeper.instances = {there: str(other.make_url("")).rstrip("/")}
+        database.operators[ANN] = Operator(
+            ANN, "Ann", uuid4(), OperatorState.READY, database.now(), 3, instance_id=there
+        )
+        await board.push(ANN, "operator", {"version": 3, "state": "ready"})
+        assert (await ws.receive_json(timeout=5))["body"] == {"version": 3, "state": "ready"}
+        await ws.close()
