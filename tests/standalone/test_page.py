@@ -77,6 +77,7 @@ async def browser(url: str) -> AsyncGenerator[Browser]:
                 for domain in ("Runtime", "Log", "Page"):
                     await tab.tell(f"{domain}.enable")
                 await tab.tell("Page.navigate", url=url)
+                await tab.until("location.protocol === 'http:' && document.readyState === 'complete'")
                 yield tab
                 listening.cancel()
         finally:

@@ -2,7 +2,7 @@
 SELECT stream = 3 AS message, held_by,
     CASE
         WHEN next_at <= $2 THEN 0
-        ELSE least($5::int + 1, ceil(extract(epoch FROM next_at - $3::timestamptz) / $4::int)::int)
+        ELSE least($5::int + 1, ceil(date_part('epoch', next_at - $3::timestamptz) / $4::int)::int)
     END AS step,
     count(*) AS leads, min(next_at) AS first_at
 FROM leads
