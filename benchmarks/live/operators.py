@@ -15,7 +15,6 @@ import uvloop
 
 from benchmarks.lifecycles.operators import Operators
 
-
 CLOSE_TRY_LATER = 1013
 
 
