@@ -3,11 +3,12 @@
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 import click
 import orjson
 
+from services.cli.client import CommandError, Exit, GalwClient, with_client
 from services.dialer import packloader
 from services.dialer.domain.gate import Decision, FactError, Packs, decide, parse_facts
 from services.dialer.domain.gate.nodes import PackError, from_json
@@ -68,6 +69,69 @@ def explain(source: BinaryIO | None, as_json: bool, folders: tuple[Path, ...], *
         sys.stdout.buffer.flush()
     if failed and source is None:
         sys.exit(2)
+
+
+@command.command("replay")
+@click.option("--attempt", "attempt_id", help="Decide again about this attempt, under the versions that decided.")
+@click.option("--since", help="Take again every decision since this instant (with its offset).")
+@click.option("--before", help="... and before this one; now by default.")
+@click.option("--campaign", "campaign_id", help="... of this campaign only.")
+@click.option("--with", "pack", type=click.File(encoding="utf-8"), help="... as if this pack had been in force.")
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+@with_client
+async def replay_decisions(
+    client: GalwClient,
+    attempt_id: str | None,
+    since: str | None,
+    before: str | None,
+    campaign_id: str | None,
+    pack: TextIO | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Decide again from stored facts: one attempt, which must agree, or many under another pack.
+
+    \b
+    Example:
+      galw gate replay --since 2026-11-24T00:00:00Z --with us-fl-2026.2.yaml
+    """
+    if (attempt_id is None) == (since is None):
+        raise CommandError("Give either --attempt or --since.", Exit.USAGE)
+    if attempt_id is not None:
+        found = await client.get(f"/api/dialer/attempts/{attempt_id}/replay")
+        _tell_replay(found, as_json)
+        return
+    wish: dict[str, Any] = {"since": since, "before": before, "campaign_id": campaign_id}
+    wish["text"] = None if pack is None else pack.read()
+    found = await client.post("/api/dialer/gate/replay", wish)
+    if as_json:
+        click.echo(orjson.dumps(found))
+        return
+    click.echo(f"{found['differ']} of {found['asked']} decisions would have differed.")
+    if found["skipped"]:
+        click.echo(f"{found['skipped']} have no facts any more.")
+    for rule, count in found["by_rule"].items():
+        click.echo(f"  {count:>7}  {rule}")
+    for one in found["examples"]:
+        until = f" until {one['until']}" if one["until"] else ""
+        click.echo(
+            f"  {one['attempt_id']}: {one['was']}, would be {one['would_be']}{until} ({', '.join(one['rules'])})"
+        )
+
+
+def _tell_replay(found: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(orjson.dumps(found))
+    else:
+        packs = ", ".join(f"{name} {version}" for name, version in found["stored"]["packs"].items())
+        click.echo(f"Decided under {packs}.")
+        if found["agrees"]:
+            click.echo(f"The same again: {found['again']['decision']}.")
+        for name in found["stored"] if not found["agrees"] else ():
+            if found["stored"][name] != found["again"].get(name):
+                click.echo(f"{name} was {found['stored'][name]}, is {found['again'].get(name)}")
+    if not found["agrees"]:
+        raise CommandError("The decision differs: the gate itself has changed.", Exit.FAILED)
 
 
 def answer_line(line: bytes, packs: Packs) -> Decision | dict[str, Any]:

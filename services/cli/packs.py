@@ -3,18 +3,19 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import fields, is_dataclass, replace
-from datetime import date
+from dataclasses import replace
 from pathlib import Path
+from typing import TextIO
 
 import click
 import orjson
 
+from services.cli.client import GalwClient, with_client
 from services.dialer import packloader
 from services.dialer.domain.gate import FactError, Packs, check, decide, opt_out_words, parse_facts
 from services.dialer.domain.gate.nodes import PackError
-from services.dialer.domain.gate.packs import CoolDown, Example, Pack, Rule, Span
-from services.dialer.domain.gate.windows import Windows
+from services.dialer.domain.gate.packs import Example, Pack
+from services.dialer.domain.gate.words import differences, page
 
 _FOLDERS = click.option(
     "--packs",
@@ -65,7 +66,7 @@ def show(pack_id: str, folders: tuple[Path, ...]) -> None:
     Example:
       galw packs show us
     """
-    click.echo("\n".join(_page(_find(_load(folders), pack_id))))
+    click.echo("\n".join(page(_find(_load(folders), pack_id))))
 
 
 @command.command("check")
@@ -87,10 +88,55 @@ def check_files(files: tuple[Path, ...]) -> None:
 
 
 @command.command()
+@click.argument("file", type=click.File(encoding="utf-8"))
+@with_client
+async def put(client: GalwClient, file: TextIO) -> None:
+    """Put the pack in FILE in force on every dialer, without a restart; each version keeps one text for ever.
+
+    \b
+    Example:
+      galw packs put our-hours.yaml
+    """
+    answer = await client.post("/api/dialer/packs", {"text": file.read()})
+    click.echo(f"{answer['id']} {answer['version']} is in force.")
+    for change in answer["changes"]:
+        click.echo(f"  {change}")
+
+
+@command.command()
+@click.argument("pack_id")
+@with_client
+async def retire(client: GalwClient, pack_id: str) -> None:
+    """Take a pack of the organisation out of force; what ships under its id takes its place.
+
+    \b
+    Example:
+      galw packs retire our-hours
+    """
+    await client.request("DELETE", f"/api/dialer/packs/{pack_id}")
+    click.echo(f"{pack_id} is retired.")
+
+
+@command.command("relied-on")
+@click.argument("campaign_id")
+@with_client
+async def relied_on(client: GalwClient, campaign_id: str) -> None:
+    """Say which packs a campaign relies on, and which of them no counsel has approved.
+
+    \b
+    Example:
+      galw packs relied-on 0199c0de-0000-7000-8000-000000000001
+    """
+    for one in (await client.get(f"/api/dialer/campaigns/{campaign_id}/packs"))["items"]:
+        click.echo(f"{one['id']:<10} {one['version']:<8} {one['status']:<9} {one['leads']:>6} leads  {one['title']}")
+
+
+@command.command()
 @click.argument("old", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.argument("new", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--leads", type=click.File("rb"), help="Facts of leads, one JSON a line: count whom the change touches.")
-def diff(old: Path, new: Path, leads: Iterable[bytes] | None) -> None:
+@click.option("--campaign", "campaign_id", help="Count whom of this campaign it touches, against what is in force.")
+def diff(old: Path, new: Path, leads: Iterable[bytes] | None, campaign_id: str | None) -> None:
     """Say in words what a new version of a pack changes.
 
     \b
@@ -109,6 +155,16 @@ def diff(old: Path, new: Path, leads: Iterable[bytes] | None) -> None:
         click.echo(
             f"{touched} of {asked} leads are answered otherwise" + (f"; {wrong} lines are wrong" if wrong else "")
         )
+    if campaign_id is not None:
+        _count_in_campaign(new.read_text("utf-8"), campaign_id)
+
+
+@with_client
+async def _count_in_campaign(client: GalwClient, text: str, campaign_id: str) -> None:
+    wish = {"text": text, "campaign_id": campaign_id}
+    found = await client.post("/api/dialer/packs/compare", wish)
+    first = "the first " if found["more"] else ""
+    click.echo(f"{found['touched']} of {first}{found['asked']} waiting leads of the campaign are answered otherwise")
 
 
 @command.command()
@@ -187,80 +243,6 @@ def count_touched(leads: Iterable[bytes], before: Packs, after: Packs) -> tuple[
         one, other = check(facts, before, at), check(facts, after, at)
         touched += (one.decision, one.until) != (other.decision, other.until)
     return touched, asked, wrong
-
-
-def differences(before: Pack, after: Pack) -> Iterator[str]:
-    """Yield in words what *after* changes."""
-    yield f"{before.id} {before.version} becomes {after.id} {after.version}."
-    for name in ("title", "status", "jurisdictions", "extends"):
-        if getattr(before, name) != getattr(after, name):
-            yield f"{name}: {getattr(before, name)} becomes {getattr(after, name)}"
-    old = {rule.id.partition(".")[2]: rule for rule in before.rules}
-    new = {rule.id.partition(".")[2]: rule for rule in after.rules}
-    for name in sorted(old.keys() | new.keys()):
-        if name not in new:
-            yield f"{name} is gone: {old[name].text}"
-        elif name not in old:
-            yield f"{name} is new: {new[name].text} [{new[name].cite}]"
-        else:
-            for field in fields(Rule):
-                one, other = getattr(old[name], field.name), getattr(new[name], field.name)
-                if field.name != "id" and one != other:
-                    yield f"{name}: {field.name} was {describe(one)}, becomes {describe(other)}"
-
-
-def _page(pack: Pack) -> Iterator[str]:
-    yield f"{pack.title}"
-    yield f"{pack.id} {pack.version}, {pack.status}; applies in {', '.join(pack.jurisdictions)}"
-    if pack.status == "draft":
-        yield "No counsel has approved this pack yet."
-    if pack.extends:
-        yield f"Read together with {pack.extends}."
-    for rule in pack.rules:
-        yield ""
-        yield f"{rule.id}"
-        yield f"  {rule.text}"
-        yield f"  {describe(rule.effect)}"
-        yield f"  about: {describe(rule.when) or 'every call'}"
-        yield f"  cite: {rule.cite}"
-        yield f"  in force: {rule.start or 'always'} to {rule.end or 'further notice'}"
-        yield f"  verified on {rule.verified_on}, source {rule.confidence}"
-
-
-def describe(value: object) -> str:
-    """Return a part of a rule in words."""
-    if isinstance(value, Windows):
-        days = zip(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), value.days, strict=True)
-        text = ", ".join(f"{day} {_spans(spans)}" for day, spans in days)
-        text += f", holidays of {value.calendar} {_spans(value.holidays)}" if value.holidays is not None else ""
-        return text + (f", days before them {_spans(value.eves)}" if value.eves is not None else "")
-    if isinstance(value, Span):
-        return _length(value)
-    if isinstance(value, CoolDown) and value.after is None:
-        return f"after a refusal; lasting {_length(value.lasting)}"
-    if isinstance(value, frozenset | tuple):
-        return ", ".join(sorted(map(describe, value)))
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {describe(item) if item is not None else 'any'}" for key, item in value.items())
-    if is_dataclass(value):
-        parts = ((f.name, getattr(value, f.name)) for f in fields(value))
-        words = [f"{name.replace('_', ' ')} {describe(item)}" for name, item in parts if item not in (None, False, ())]
-        return "; ".join(word for word in words if not word.endswith(" "))
-    return value.isoformat() if isinstance(value, date) else str(value)
-
-
-def _length(span: Span) -> str:
-    if span.calendar_day:
-        return "the rest of the calendar day"
-    if span.months:
-        return f"{span.months} months"
-    hours = span.us // 3_600_000_000
-    return f"{hours // 24} days" if hours % 24 == 0 and hours > 24 else f"{hours} hours"
-
-
-def _spans(spans: tuple[tuple[int, int], ...]) -> str:
-    pairs = (f"{a // 60:02}:{a % 60:02}-{b // 60:02}:{b % 60:02}" for a, b in spans)
-    return " ".join(pairs) or "closed"
 
 
 def _find(packs: Packs, pack_id: str) -> Pack:

@@ -8,11 +8,12 @@ from uuid import UUID
 import aiohttp
 import structlog
 
-from services.dialer import consumers
+from services.dialer import consumers, packloader
 from services.dialer.api.campaigns import campaign_routes
 from services.dialer.api.demo import DemoLine, demo_routes
 from services.dialer.api.desk import desk_routes
 from services.dialer.api.floor import floor_routes
+from services.dialer.api.gate import gate_routes
 from services.dialer.api.page import page_routes
 from services.dialer.api.poke import POKE_PATH, POOLS_PATH, Holding, Poke, poke_routes
 from services.dialer.api.scripts import script_routes
@@ -22,16 +23,18 @@ from services.dialer.domain.attempts import Attempt
 from services.dialer.domain.operators import Operator
 from services.dialer.domain.pacing import Pacer
 from services.dialer.gateways import AriCarrier
-from services.dialer.packloader import load_packs
-from services.dialer.ports import Fence, PoolView
+from services.dialer.ports import Fence, KeptPack, PoolView
 from services.dialer.settings import DialerSettings
 from services.dialer.store import DialerStore, news
 from services.dialer.store.campaigns import CampaignStore
 from services.dialer.store.obstacles import CountingStore
+from services.dialer.store.packs import PackStore
 from services.dialer.usecases import commands
 from services.dialer.usecases.obstacles import Explaining, PackOutlook
 from services.dialer.usecases.packgate import PackGatekeeper
+from services.dialer.usecases.packs import PackShelf, Shipped
 from services.dialer.workers.leases import LeaseKeeper
+from services.dialer.workers.packs import run_pack_watch
 from services.dialer.workers.pool import PoolOwner
 from services.runtime import postgres
 from services.runtime.clock import Clock
@@ -204,6 +207,12 @@ def _hand_over(owner: PoolOwner, operator: Operator | None, attempt: Attempt | N
         owner.hear_attempt(attempt)
 
 
+def _shipped(folder: str | None) -> Shipped:
+    packs, texts, numbers = packloader.load_shipped([Path(folder)] if folder else [])
+    kept = tuple(KeptPack(pack.id, pack.version, texts[pack.id], shipped=True) for pack in packs.values())
+    return Shipped(packs, kept, packloader.load_places(), numbers)
+
+
 class _CarrierCheck:
     """Readiness of the telephony: every owned pool has its line of events."""
 
@@ -233,8 +242,10 @@ async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make
     carrier = AriCarrier(
         session, settings.asterisk_url or settings.carrier_url or "", technology=settings.asterisk_technology
     )
-    packs = load_packs([Path(settings.packs_dir)] if settings.packs_dir else [])
-    gatekeeper = PackGatekeeper(lambda: packs)
+    pack_store = PackStore(pool, make_id, messaging.signal)
+    shelf = PackShelf(pack_store, _shipped(settings.packs_dir), packloader.parse_text)
+    await shelf.start(clock.now())
+    gatekeeper = PackGatekeeper(lambda: shelf.packs)
 
     def make_owner(view: PoolView, fence: Fence) -> PoolOwner:
         return PoolOwner(
@@ -256,7 +267,9 @@ async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make
     address = settings.internal_url or f"http://{settings.http_host}:{settings.http_port}"
     board.keeper = LeaseKeeper(board.instance_id, address, store, make_owner, clock)
     checks = [*messaging.checks, _CarrierCheck(board)]
-    explaining = Explaining(CountingStore(pool, make_id, messaging.signal), PackOutlook(lambda: packs), board.ask_owner)
+    explaining = Explaining(
+        CountingStore(pool, make_id, messaging.signal), PackOutlook(lambda: shelf.packs), board.ask_owner
+    )
     # The page of figures is open to everybody, so it names campaigns only to people at this machine.
     with_names = is_loopback(settings.http_host)
     demo = DemoLine(session, settings.demo_url.get_secret_value()) if settings.demo_url is not None else None
@@ -265,6 +278,7 @@ async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make
         script_routes(campaigns),
         desk_routes(board.desk, enrol, gatekeeper.zones),
         floor_routes(campaigns, board.wake_all),
+        gate_routes(shelf, pack_store, store, packloader.parse_text),
         status_routes(campaigns, board.owned, clock, with_names=with_names, demo=demo is not None),
         why_routes(Answers(explaining, clock), with_names=with_names),
         health_routes("dialer", pool, messaging, checks, clock),
@@ -290,4 +304,6 @@ async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make
         readiness=checks,
         on_shutdown=[board.hub.close],
     )
-    return Service("dialer", app, [*messaging.loops, board.keeper.run], close, checks)
+    return Service(
+        "dialer", app, [*messaging.loops, board.keeper.run, lambda: run_pack_watch(shelf, clock)], close, checks
+    )

@@ -27,6 +27,17 @@ def load_packs(folders: Sequence[Path] = ()) -> Packs:
     return Packs(load_places(), read_folders([SHIPPED, *folders]))
 
 
+def load_shipped(folders: Sequence[Path] = ()) -> tuple[dict[str, Pack], dict[str, str], bytes]:
+    """Return the shipped packs and those of *folders* by id, their texts, and the number table's.
+
+    Raises `PackError`.
+    """
+    paths = [path for folder in (SHIPPED, *folders) for path in sorted(folder.glob("*.yaml"))]
+    packs = read_files(paths)
+    texts = {pack.id: path.read_text(encoding="utf-8") for pack, path in zip(packs, paths, strict=True)}
+    return {pack.id: pack for pack in packs}, texts, (SHIPPED / "numbers.json").read_bytes()
+
+
 @lru_cache(maxsize=1)
 def load_places() -> Places:
     """Return the number table that ships."""

@@ -1,6 +1,6 @@
 """What the use cases and workers need from the outside: a store, a carrier, a live line to operators."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
@@ -562,6 +562,88 @@ class ObstacleStore(Protocol):
         self, campaign_id: UUID, after: datetime, until: datetime, *, among: int, limit: int
     ) -> list[Lead]:
         """Return leads that wait for a call in (*after*, *until*], drawn by lot from about *among* of them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPack:
+    """The text of one version of a rule pack; *shipped* with Galw, or the organisation's own."""
+
+    id: str
+    version: str
+    body: str
+    shipped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PackChange:
+    """Who put which version in force in place of which, when; None as *after* is a pack that is gone."""
+
+    number: int
+    id: str
+    before: str | None
+    after: str | None
+    at: datetime
+    by: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """An attempt with the gate's decision and the facts it rests on, as stored; empty once the person is erased."""
+
+    attempt_id: UUID
+    campaign_id: UUID
+    at: datetime
+    stored: Mapping[str, Any]
+
+
+class PackStore(Protocol):
+    """Where packs, their versions and the decisions that rest on them are kept."""
+
+    async def keep_shipped(self, packs: Sequence[KeptPack], numbers: tuple[str, bytes], now: datetime) -> list[str]:
+        """Keep what ships; return the packs whose version is kept already with another text."""
+        ...
+
+    async def list_in_force(self) -> tuple[int, list[KeptPack]]:
+        """Return the number of the newest change, and the organisation's packs in force after it or a later one."""
+        ...
+
+    async def newest_change(self) -> int:
+        """Return the number of the newest change."""
+        ...
+
+    async def put(self, pack: KeptPack, before: str | None, now: datetime, by: UUID | None, fact: Event) -> int:
+        """Keep *pack*, put it in force in place of version *before*, announce it; return the change's number."""
+        ...
+
+    async def retire(self, pack_id: str, after: str | None, now: datetime, by: UUID | None, fact: Event) -> int:
+        """Take the organisation's pack out of force, *after* (what ships) takes its place; announce it."""
+        ...
+
+    async def list_kept(self, versions: Iterable[tuple[str, str]]) -> list[KeptPack]:
+        """Return packs by id and version; those never kept are left out."""
+        ...
+
+    async def load_numbers(self, version: str) -> bytes | None:
+        """Return a number table by its version, None when it was never in force."""
+        ...
+
+    async def list_changes(self, before: int, limit: int) -> list[PackChange]:
+        """Return what was put in force or retired, newest first."""
+        ...
+
+    async def load_decided(self, attempt_id: UUID) -> Decided:
+        """Return an attempt's stored decision; raises `NotFoundError`."""
+        ...
+
+    async def list_decided(
+        self, after: tuple[datetime, UUID], before: datetime, campaign_id: UUID | None, limit: int
+    ) -> list[Decided]:
+        """Return stored decisions, oldest first, after an attempt's instant and id."""
+        ...
+
+    async def list_waiting(self, campaign_id: UUID, after: UUID, limit: int) -> list[Lead]:
+        """Return a campaign's waiting leads after an id."""
         ...
 
 

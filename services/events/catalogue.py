@@ -11,6 +11,7 @@ EVENTS: tuple[type[Event], ...] = (
     crm.ConsentChanged,
     crm.ConsentWatermark,
     dialer.CampaignChanged,
+    dialer.PackChanged,
     dialer.CallAnswered,
     dialer.CallEnded,
     dialer.LeadFinished,

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from typing import Any, ClassVar, Literal
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from services.events.envelope import Event, Wire
 from services.events.topics import DIALER_CALLS, DIALER_CAMPAIGNS, DIALER_OPERATORS, DIALER_RESPONSES, Topic
@@ -41,6 +41,23 @@ class CampaignChanged(Event):
     def key(self) -> UUID:
         """Order by the campaign."""
         return self.campaign_id
+
+
+class PackChanged(Event):
+    """A version of a rule pack is in force in place of another; None as *in_force* means that the pack is gone."""
+
+    topic: ClassVar[Topic] = DIALER_CAMPAIGNS
+    type: ClassVar[str] = "dialer.pack.changed"
+
+    pack_id: str
+    in_force: str | None
+    replaces: str | None
+    at: datetime
+    by: UUID | None = None
+
+    def key(self) -> UUID:
+        """Order by the pack."""
+        return uuid5(NAMESPACE_URL, f"galw:pack:{self.pack_id}")
 
 
 class CallAnswered(Event):

@@ -1,5 +1,6 @@
 """Campaigns over HTTP: drafts, launches, changes while running, progress."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -205,7 +206,8 @@ def _view(campaign: Campaign) -> CampaignView:
 
 
 def _attempt(attempt: Attempt) -> AttemptView:
-    return AttemptView.model_validate(attempt)
+    # The facts beside the decision name the number.
+    return AttemptView.model_validate(replace(attempt, decision=attempt.decision.get("decision", {})))
 
 
 def progress_of(leads: list[Any], outcomes: list[Any]) -> Progress:

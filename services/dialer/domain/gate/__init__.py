@@ -25,6 +25,7 @@ from services.dialer.domain.gate.engine import (
     counters,
     decide,
     opt_out_words,
+    packs_for,
 )
 from services.dialer.domain.gate.facts import (
     MODES,
@@ -70,6 +71,7 @@ __all__ = [
     "counters",
     "decide",
     "opt_out_words",
+    "packs_for",
     "parse_facts",
     "write_facts",
 ]

@@ -217,6 +217,12 @@ def check(facts: Facts, packs: Packs, at: datetime) -> Verdict:
     return Verdict("deny", None, held_by) if until is None else Verdict("defer", from_us(until), held_by)
 
 
+def packs_for(facts: Facts, packs: Packs) -> tuple[str, ...]:
+    """Return the ids of the packs with rules about such a call."""
+    place = packs.place(facts)
+    return tuple(name for name in packs.plan(facts, place).versions if name != "numbers")
+
+
 @dataclass(frozen=True, slots=True)
 class Counter:
     """A cap that binds a call at one instant, as a count to be kept: so many per *key* in a span.

@@ -1,0 +1,2 @@
+-- One kept table.
+SELECT body FROM number_tables WHERE version = $1
