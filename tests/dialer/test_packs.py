@@ -162,7 +162,7 @@ async def test_a_pack_is_in_force_everywhere_without_a_restart_and_announced(two
     changes = await two.put(NEWER)
     assert any("18:00" in change and "19:00" in change for change in changes)
     rows = await two.connections.fetch("SELECT type, payload FROM outbox ORDER BY seq")
-    assert [r["type"] for r in rows] == ["dialer.pack.changed"] * 2
+    assert [r["type"] for r in rows] == ["dialer.pack.changed.v1"] * 2
     told = [(c.id, c.before, c.after) for c in await two.store.list_changes(2**62, 10)]
     assert told == [("own", "1", "2"), ("own", None, "1")]
 
