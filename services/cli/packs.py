@@ -89,8 +89,9 @@ def check_files(files: tuple[Path, ...]) -> None:
 
 @command.command()
 @click.argument("file", type=click.File(encoding="utf-8"))
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 @with_client
-async def put(client: GalwClient, file: TextIO) -> None:
+async def put(client: GalwClient, file: TextIO, *, as_json: bool) -> None:
     """Put the pack in FILE in force on every dialer, without a restart; each version keeps one text for ever.
 
     \b
@@ -98,6 +99,9 @@ async def put(client: GalwClient, file: TextIO) -> None:
       galw packs put our-hours.yaml
     """
     answer = await client.post("/api/dialer/packs", {"text": file.read()})
+    if as_json:
+        click.echo(orjson.dumps(answer))
+        return
     click.echo(f"{answer['id']} {answer['version']} is in force.")
     for change in answer["changes"]:
         click.echo(f"  {change}")
@@ -105,8 +109,9 @@ async def put(client: GalwClient, file: TextIO) -> None:
 
 @command.command()
 @click.argument("pack_id")
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 @with_client
-async def retire(client: GalwClient, pack_id: str) -> None:
+async def retire(client: GalwClient, pack_id: str, *, as_json: bool) -> None:
     """Take a pack of the organisation out of force; what ships under its id takes its place.
 
     \b
@@ -114,13 +119,14 @@ async def retire(client: GalwClient, pack_id: str) -> None:
       galw packs retire our-hours
     """
     await client.request("DELETE", f"/api/dialer/packs/{pack_id}")
-    click.echo(f"{pack_id} is retired.")
+    click.echo(orjson.dumps({"retired": pack_id}) if as_json else f"{pack_id} is retired.")
 
 
 @command.command("relied-on")
 @click.argument("campaign_id")
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 @with_client
-async def relied_on(client: GalwClient, campaign_id: str) -> None:
+async def relied_on(client: GalwClient, campaign_id: str, *, as_json: bool) -> None:
     """Say which packs a campaign relies on, and which of them no counsel has approved.
 
     \b
@@ -128,7 +134,8 @@ async def relied_on(client: GalwClient, campaign_id: str) -> None:
       galw packs relied-on 0199c0de-0000-7000-8000-000000000001
     """
     for one in (await client.get(f"/api/dialer/campaigns/{campaign_id}/packs"))["items"]:
-        click.echo(f"{one['id']:<10} {one['version']:<8} {one['status']:<9} {one['leads']:>6} leads  {one['title']}")
+        row = f"{one['id']:<10} {one['version']:<8} {one['status']:<9} {one['leads']:>6} leads  {one['title']}"
+        click.echo(orjson.dumps(one) if as_json else row)
 
 
 @command.command()
