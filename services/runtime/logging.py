@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
 from structlog.typing import EventDict, WrappedLogger
 
 REDACTED = "[redacted]"
@@ -48,6 +49,20 @@ def _clean(name: str, value: Any) -> Any:
     return _SECRET_SHAPES.sub(REDACTED, str(value))
 
 
+class _Malformed(logging.Filter):
+    """What is no HTTP is the sender's mistake, not an error of ours, and its bytes may hold what nobody should read."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell only that it came."""
+        if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
+            record.msg, record.args, record.exc_info = "http.malformed", (), None
+            record.levelno, record.levelname = logging.INFO, "INFO"
+        return True
+
+
+_MALFORMED = _Malformed()
+
+
 def configure_logging(service: str, level: str = "info", stream: IO[str] | None = None) -> None:
     """Write every log of this process, libraries included, as JSON lines to *stream* (standard error by default)."""
     number = logging.getLevelNamesMapping()[level.upper()]
@@ -82,6 +97,7 @@ def configure_logging(service: str, level: str = "info", stream: IO[str] | None 
     root.setLevel(number)
     # aiokafka tells every failed reconnect as an error; our own loops tell an outage once, when it begins and ends.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    logging.getLogger("aiohttp.server").addFilter(_MALFORMED)
 
 
 def _named(service: str) -> Any:

@@ -16,6 +16,8 @@ from services.runtime.metrics import EVENT_LOOP_LAG
 _LOG = structlog.get_logger(__name__)
 
 _LAG_S = 0.5
+# The mapping of an import's columns travels in the query, and percent signs make three bytes of one.
+_LONGEST_LINE_BYTES = 64 * 1024
 
 Loop = Callable[[], Coroutine[Any, Any, None]]
 """An endless coroutine function; it ends by cancellation only, and an error in it ends the process."""
@@ -76,7 +78,9 @@ async def run_service(
     a loop stops everything and is raised as an ExceptionGroup, so that whoever started the process starts it again.
     """
     listener = app or services[0].app
-    runner = web.AppRunner(listener, access_log=None, shutdown_timeout=stop_timeout_s / 2)
+    runner = web.AppRunner(
+        listener, access_log=None, shutdown_timeout=stop_timeout_s / 2, max_line_size=_LONGEST_LINE_BYTES
+    )
     with _signals(stopping):
         try:
             await runner.setup()

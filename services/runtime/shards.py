@@ -125,7 +125,9 @@ class Shards:
             connection.terminate()
 
     async def _leave(self) -> None:
-        if self._connection is not None:
-            with contextlib.suppress(*AWAY):
-                await self._connection.execute(SQL["instance_forget"], self.instance_id, timeout=1)
+        # The relay may be in the middle of a statement: two at once on one connection would fail it and the stop.
+        with contextlib.suppress(*AWAY):
+            async with asyncio.timeout(1), self._using:
+                if self._connection is not None:
+                    await self._connection.execute(SQL["instance_forget"], self.instance_id)
         self._lose()

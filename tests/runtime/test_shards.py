@@ -73,3 +73,20 @@ async def test_a_lost_connection_loses_every_shard_and_another_instance_takes_th
     assert one.owned == set()
     await until(lambda: len(one.owned) == PARTITIONS)
     assert not any(one.shards.holds(shard, token) for shard, token in tokens.items())
+
+
+async def test_leaving_waits_for_a_statement_in_hand(start: Callable[..., Running]) -> None:
+    one = start()
+    await until(lambda: len(one.owned) == PARTITIONS)
+
+    async def work() -> int:
+        async with one.shards.session() as connection:
+            await connection.fetchval("SELECT pg_sleep(0.3)")
+            return await connection.fetchval("SELECT 7")
+
+    async with asyncio.TaskGroup() as group:
+        working = group.create_task(work())
+        await asyncio.sleep(0.1)
+        group.create_task(one.stop())
+    assert working.result() == 7
+    assert one.owned == set()

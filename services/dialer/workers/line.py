@@ -27,10 +27,11 @@ class CarrierLine:
 
     async def run(self) -> None:
         """Listen for ever; every new connection begins with adopting what is there."""
-        board = self._board
+        board, away = self._board, False
         while True:
             try:
                 async for event in board.carrier.events(board.app):
+                    away = False
                     if event.kind == "connected":
                         await self._adopt()
                         board.synced = True
@@ -38,7 +39,10 @@ class CarrierLine:
                     else:
                         self._hear(event)
             except UnavailableError as error:
-                log.warning("carrier.away", error=error.message, pool_id=str(board.pool.id))
+                # An outage is told when it begins; readiness says it as long as it lasts.
+                tell = log.debug if away else log.warning
+                tell("carrier.away", error=error.message, pool_id=str(board.pool.id))
+                away = True
             board.synced = False
             await board.clock.sleep(RECONNECT_S)
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 from uuid import UUID
 
-from aiohttp import web
+from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestClient
 
 from services.runtime.http import PUBLIC, Route
@@ -15,7 +15,7 @@ Signed = Callable[[Role], dict[str, str]]
 
 
 async def wrongly_answered(
-    client: TestClient[web.Request, web.Application], routes: Iterable[Route], signed: Signed
+    client: TestClient[web.Request, web.Application] | ClientSession, routes: Iterable[Route], signed: Signed
 ) -> list[str]:
     """Return a sentence for every route that lets in whom it should not, or keeps out whom it should let in.
 
