@@ -12,7 +12,7 @@ from tests.flows.house import house
 from tests.peers import RunningBroker
 from tests.runtime.http.role_matrix import wrongly_answered
 
-pytestmark = [pytest.mark.pg, pytest.mark.broker, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.pg, pytest.mark.broker, pytest.mark.timeout(600)]
 
 # Who is not signed in may know that Galw runs and how to sign in; everything else is said here on purpose.
 OPEN = {

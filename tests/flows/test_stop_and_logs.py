@@ -20,7 +20,7 @@ from tests.flows.house import PASSWORD, House, house
 from tests.peers import RunningBroker
 from tests.runtime.waiting import until
 
-pytestmark = [pytest.mark.pg, pytest.mark.broker, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.pg, pytest.mark.broker, pytest.mark.timeout(600)]
 
 DEMO = Path(__file__).parents[2] / "services/standalone/demo"
 NUMBER = "+442079460123"
@@ -58,7 +58,7 @@ async def test_a_stop_reaches_the_dialer_and_no_log_line_names_anybody(
         conn = await asyncpg.connect(database_url)
         lead = "SELECT count(*) FROM dialer.leads WHERE contact_id = $1"
         suppressed = "SELECT count(*) FROM dialer.withdrawals WHERE contact_id = $1 AND channel = 'all'"
-        await until(lambda: found(conn, lead, contact), 60)
+        await until(lambda: found(conn, lead, contact), 150)
         assert await conn.fetchval(suppressed, contact) == 0
         secrets += await make_partner(home)
         await write_to(home, contact)
@@ -67,13 +67,13 @@ async def test_a_stop_reaches_the_dialer_and_no_log_line_names_anybody(
         heard = await home.ask("POST", "/api/notifier/inbound", [Role.ADMIN], body=stop)
         assert heard["meaning"] == "opt_out"
         assert heard["contact_ids"] == [contact]
-        await until(lambda: found(conn, suppressed, contact), 60)
-        await until(lambda: found(conn, "SELECT count(*) FROM dialer.dead_letters"), 60)
+        await until(lambda: found(conn, suppressed, contact), 150)
+        await until(lambda: found(conn, "SELECT count(*) FROM dialer.dead_letters"), 150)
         consents = await home.ask("GET", f"/api/crm/contacts/{contact}/consents")
         assert [one["change"] for one in consents["lines"]] == ["withdrawn"]
         message = {"contact_id": contact, "channel": "sms", "to": NUMBER, "template": "missed-you"}
         sent = await home.ask("POST", "/api/notifier/messages", [Role.ADMIN], body=message)
-        await until(lambda: state_of(home, sent["id"], "suppressed"), 60)
+        await until(lambda: state_of(home, sent["id"], "suppressed"), 150)
         await home.ask("GET", f"/api/crm/contacts?number={NUMBER.replace('+', '%2B')}")
         await conn.close()
     text = lines.getvalue()
@@ -116,7 +116,7 @@ async def import_people(home: House) -> str:
     async def done() -> bool:
         return (await home.ask("GET", f"/api/crm/imports/{started['id']}"))["state"] == "done"
 
-    await until(done, 60)
+    await until(done, 150)
     problems = await home.ask("GET", f"/api/crm/imports/{started['id']}/errors")
     assert len(problems.splitlines()) == 3, problems
     return (await home.ask("GET", "/api/crm/contacts?external_id=C1"))["items"][0]["id"]
@@ -149,7 +149,7 @@ async def make_partner(home: House) -> list[str]:
 async def write_to(home: House, contact: str) -> None:
     message = {"contact_id": contact, "channel": "sms", "to": NUMBER, "template": "missed-you"}
     sent = await home.ask("POST", "/api/notifier/messages", [Role.ADMIN], body=message)
-    await until(lambda: state_of(home, sent["id"], "delivered"), 60)
+    await until(lambda: state_of(home, sent["id"], "delivered"), 150)
     refused = message | {"to": "+447700900456 or so"}
     headers = await home.signed(Role.ADMIN)
     async with home.session.post("/api/notifier/messages", json=refused, headers=headers) as answer:

@@ -21,7 +21,7 @@ from tests.peers import Databases, RunningBroker
 from tests.runtime.stage import NOW, Actor, changed, prepare, record_effects, stage
 from tests.runtime.waiting import until
 
-pytestmark = [pytest.mark.pg, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.pg, pytest.mark.timeout(300)]
 
 TOPIC = ContactChanged.topic.name
 

@@ -19,7 +19,7 @@ from tests.peers import Databases, RunningBroker
 from tests.runtime.stage import CLOCK, Actor, changed, effect_handlers, prepare, stage
 from tests.runtime.waiting import until
 
-pytestmark = [pytest.mark.pg, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.pg, pytest.mark.timeout(300)]
 
 MakeBus = Callable[[str], Bus]
 
