@@ -13,6 +13,7 @@ from services.runtime.http.routes import PUBLIC, Route, gives_stream, reply_mode
 
 Json = dict[str, Any]
 
+_TIME = "^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,6})?)?$"
 _REFS = "#/components/schemas/{model}"
 _STATUS_TEXT = {
     200: "Done.", 201: "Made.", 202: "Accepted; work goes on.", 204: "Done; nothing to say.",
@@ -61,6 +62,7 @@ class _Schemas:
         inputs = [(*key, adapter) for key, adapter in wanted.items()]
         self._found, rest = TypeAdapter.json_schemas(inputs, ref_template=_REFS)
         self.definitions: Json = rest.get("$defs", {})
+        _correct_times([rest, *self._found.values()])
         for (_, mode), schema in self._found.items():
             if mode == "validation":
                 self._close(schema, set())
@@ -76,6 +78,7 @@ class _Schemas:
     def parameters(self, kind: type[BaseModel]) -> list[Json]:
         """Return the fields of a query as parameters."""
         schema = kind.model_json_schema(ref_template=_REFS)
+        _correct_times(schema)
         self.definitions.update(schema.get("$defs", {}))
         required = schema.get("required", ())
         return [_parameter("query", name, one, name in required) for name, one in schema.get("properties", {}).items()]
@@ -95,6 +98,20 @@ class _Schemas:
             self._close(self.definitions[reference.rpartition("/")[2]], seen)
         for value in schema.values():
             self._close(value, seen)
+
+
+def _correct_times(schema: Any) -> None:
+    """State wall-clock times as what they are: the format "time" of JSON Schema is one with an offset from UTC."""
+    if isinstance(schema, list):
+        for one in schema:
+            _correct_times(one)
+    if not isinstance(schema, dict):
+        return
+    if schema.get("format") == "time":
+        del schema["format"]
+        schema["pattern"] = _TIME
+    for value in schema.values():
+        _correct_times(value)
 
 
 def _operation(route: Route, schemas: _Schemas) -> Json:

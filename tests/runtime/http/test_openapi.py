@@ -1,14 +1,17 @@
 """The OpenAPI document says what the handlers do, and the page shows it."""
 
+from datetime import time
 from typing import Any
 
 import jsonschema
 import pytest
 import schemathesis.openapi
 from jsonschema.validators import Draft202012Validator
+from pydantic import BaseModel
 
-from services.runtime.http import Routes
-from tests.runtime.http.conftest import Client, Serve
+from services.runtime.http import ANY_ROLE, Routes
+from services.runtime.identity import Role
+from tests.runtime.http.conftest import Client, Serve, bearer
 from tests.runtime.http.test_requests import bike_routes
 
 
@@ -93,3 +96,25 @@ def _references(value: object) -> set[str]:
         return set()
     own = {value["$ref"]} if isinstance(value.get("$ref"), str) else set[str]()
     return own | {one for item in value.values() for one in _references(item)}
+
+
+async def test_a_wall_clock_time_is_documented_as_it_is_sent(serve: Serve) -> None:
+    class Opening(BaseModel):
+        opens: time
+
+    routes = Routes("/api/crm", "shops")
+
+    @routes.put("/opening", roles=ANY_ROLE, summary="Say when the shop opens")
+    async def put_opening(body: Opening) -> Opening:
+        return body
+
+    client = await serve(routes)
+    schema = (await document_of(client))["components"]["schemas"]["Opening"]
+    headers = bearer(Role.ADMIN)
+    async with client.put("/api/crm/opening", json={"opens": "09:30"}, headers=headers) as answer:
+        shown = await answer.json()
+    validator = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    assert shown == {"opens": "09:30:00"}
+    assert validator.is_valid(shown)
+    assert validator.is_valid({"opens": "09:30"})
+    assert not validator.is_valid({"opens": "24:00"})
