@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from services.events.crm import EnrolledPhone, LeadEnrolled
+from services.events.crm import ContactChanged, EnrolledPhone, LeadEnrolled
 from services.runtime.bus import Bus
 from services.runtime.ids import new_id
 from services.runtime.kafka import KafkaBus
@@ -120,6 +120,10 @@ async def test_facts_go_after_their_retention_once_everybody_has_them(url: str, 
         assert await kept(crm) == set()
 
 
+def large(contact: UUID, sequence: int) -> ContactChanged:
+    return changed(contact, sequence).model_copy(update={"external_id": "x" * 150_000})
+
+
 async def test_an_outage_costs_no_memory_however_much_waits(url: str) -> None:
     """60 MB wait; what the relay holds meanwhile is a batch per lane."""
     memory = MemoryBroker()
@@ -131,11 +135,7 @@ async def test_an_outage_costs_no_memory_however_much_waits(url: str) -> None:
         await until(lambda: told(crm), 60)
         await crm.messaging.relay.hold()
         for sequence in range(1, 11):
-            facts = [
-                changed(contact, sequence).model_copy(update={"external_id": "x" * 150_000}) for contact in contacts
-            ]
-            await crm.announce(*facts)
-        del facts
+            await crm.announce(*(large(contact, sequence) for contact in contacts))
         memory.away = True
         tracemalloc.start()
         crm.messaging.relay.release()
