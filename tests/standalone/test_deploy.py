@@ -11,6 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
+from services.crm.settings import CrmSettings
+from services.dialer.settings import DialerSettings
+from services.notifier.settings import NotifierSettings
+from services.runtime.settings import Settings
 from services.standalone.__main__ import routes
 from tools.settings import settings_classes
 
@@ -39,6 +43,15 @@ def test_every_variable_given_to_our_processes_is_a_setting() -> None:
     ours = {name for name in given if name.startswith("GALW_")}
     assert ours
     assert ours <= known
+
+
+@pytest.mark.parametrize("settings", [CrmSettings, DialerSettings, NotifierSettings])
+def test_each_service_is_given_what_it_cannot_do_without(settings: type[Settings]) -> None:
+    given = compose()["services"][settings.__module__.split(".")[1]]["environment"]
+    required = {f"GALW_{name.upper()}" for name, field in settings.model_fields.items() if field.is_required()}
+    # Each has a default that is right on one machine only.
+    assert required | {"GALW_PHONE_KEY", "GALW_IDENTITY_URL", "GALW_CARRIER_URL"} <= set(given)
+    assert "GALW_INTERNAL_URL" in given or settings is not DialerSettings
 
 
 def test_the_sample_names_every_variable_that_compose_reads_and_no_secret() -> None:
