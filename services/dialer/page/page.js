@@ -4,7 +4,7 @@
 
 const EVERY_MS = 2000;
 const WHY_EVERY_MS = 6000;
-const PATIENCE_MS = 8000;
+const PATIENCE_MS = 6000;
 const REMEMBERED = 60;
 const SERVICES = ["dialer", "crm", "notifier"];
 const SVG = "http://www.w3.org/2000/svg";
@@ -89,12 +89,12 @@ async function ask(path, options) {
 
 // -- calls
 
-const history = new Map();
+const remembered = new Map();
 function remember(name, value) {
-  const values = history.get(name) || [];
+  const values = remembered.get(name) || [];
   values.push(value);
   if (values.length > REMEMBERED) values.shift();
-  history.set(name, values);
+  remembered.set(name, values);
   return values;
 }
 
@@ -193,6 +193,7 @@ function card(id, open) {
   made.root.open = Boolean(open);
   made.root.addEventListener("toggle", () => { if (made.root.open) askWhy(); });
   cards.set(id, made);
+  explained = 0;
   return made;
 }
 
@@ -220,16 +221,17 @@ function showCampaign(made, progress, status) {
   show(made.pacing, pacing || "", () => document.createTextNode(pacing ? `Pacing: ${pacing}.` : ""));
 }
 
-async function askWhy() {
+function askWhy() {
   for (const made of cards.values()) {
     if (!made.root.open) continue;
-    const { body, problem } = await ask(`api/dialer/status/why/${made.id}`);
-    if (body) {
-      reasons.set(made.id, body);
-      showWhy(made, body);
-    } else if (problem) {
-      show(made.answer, problem, () => document.createTextNode(`Not known at the moment: ${problem}.`));
-    }
+    look(`api/dialer/status/why/${made.id}`, ({ body, problem }) => {
+      if (body) {
+        reasons.set(made.id, body);
+        showWhy(made, body);
+      } else {
+        show(made.answer, problem, () => document.createTextNode(`Not known at the moment: ${problem}`));
+      }
+    });
   }
 }
 
@@ -318,8 +320,10 @@ function facts(target, entries) {
 
 function showDeliveries({ body, problem }) {
   if (!body) {
-    facts(byId("webhooks"), [["not known", problem, "bad"]]);
-    facts(byId("messages"), [["not known", problem, "bad"]]);
+    for (const id of ["webhooks", "messages"]) {
+      show(byId(id), problem, () => element("div", { class: "why-away" },
+        element("dt", {}, "not known"), element("dd", {}, problem)));
+    }
     return;
   }
   const { webhooks, messages } = body;
@@ -343,10 +347,11 @@ function showServices(answers) {
   show(byId("services"), answers, () => SERVICES.map((name, index) => service(name, answers[index])));
 }
 
-function service(name, { body, problem }) {
+function service(name, answer) {
+  const { body, problem } = answer || { problem: "asking …" };
   const ready = body && body.ready;
   const badge = element("span", { class: `badge ${ready ? "good" : "bad"}` },
-    element("span", { "aria-hidden": "true" }, ready ? "✓" : "✕"), ready ? "ready" : body ? "not ready" : "away");
+    element("span", { "aria-hidden": "true" }, ready ? "✓" : "✕"), ready ? "ready" : body ? "not ready" : answer ? "away" : "…");
   const parts = [element("header", {}, element("h3", {}, name), badge)];
   const complaints = body ? body.waiting_for.map((one) => `${one.name}: ${one.detail}`) : [problem];
   if (complaints.length) parts.push(element("p", { class: "why-away" }, complaints.join(" ")));
@@ -420,43 +425,61 @@ function pulse(ok, text) {
   if (byId("pulse-text").textContent !== text) byId("pulse-text").textContent = text;
 }
 
-let demo = false;
-async function look() {
-  const [dialer, notifier, ...health] = await Promise.all([
-    ask("api/dialer/status"), ask("api/notifier/status"), ...SERVICES.map((name) => ask(`api/${name}/health`)),
-  ]);
-  showServices(health);
-  showDeliveries(notifier);
-  if (dialer.body) {
-    showCalls(dialer.body);
-    showOperators(dialer.body.operators);
-    showOutcomes(dialer.body.outcomes);
-    showCampaigns(dialer.body);
-    demo = dialer.body.demo;
+// Every address is asked for itself, and never twice at once: a service that hangs delays nobody else's figures.
+const asking = new Set();
+async function look(path, use) {
+  if (asking.has(path)) return;
+  asking.add(path);
+  try {
+    use(await ask(path));
+    tell();
+  } finally {
+    asking.delete(path);
   }
-  if (demo && dialer.body) showDemo(await ask("api/dialer/demo"));
-  const silent = [dialer, notifier, ...health].every((one) => one.silent);
-  const away = SERVICES.filter((_, index) => !(health[index].body && health[index].body.ready));
-  const at = clockWithSeconds.format(new Date());
-  if (silent) pulse(false, "Galw does not answer; trying again");
-  else if (!dialer.body) pulse(false, `The dialer is away: ${dialer.problem}`);
+}
+
+let dialer = null;
+const health = new Map(SERVICES.map((name) => [name, null]));
+
+function lookAtAll() {
+  look("api/dialer/status", (answer) => {
+    dialer = answer;
+    if (!answer.body) return;
+    showCalls(answer.body);
+    showOperators(answer.body.operators);
+    showOutcomes(answer.body.outcomes);
+    showCampaigns(answer.body);
+  });
+  look("api/notifier/status", showDeliveries);
+  for (const name of SERVICES) {
+    look(`api/${name}/health`, (answer) => {
+      health.set(name, answer);
+      showServices([...health.values()]);
+    });
+  }
+  if (dialer && dialer.body && dialer.body.demo) look("api/dialer/demo", showDemo);
+}
+
+function tell() {
+  const known = [dialer, ...health.values()].filter((one) => one !== null);
+  const away = SERVICES.filter((name) => health.get(name) && !(health.get(name).body && health.get(name).body.ready));
+  if (known.every((one) => one.silent)) pulse(false, "Galw does not answer; trying again");
+  else if (dialer && !dialer.body) pulse(false, `The dialer is away: ${dialer.problem}`);
   else if (away.length) pulse(false, `Not ready: ${away.join(", ")}`);
-  else pulse(true, `live · ${at}`);
-  return silent;
+  else pulse(true, `live · ${clockWithSeconds.format(new Date())}`);
 }
 
-let asked = 0;
-async function run() {
-  let wait = EVERY_MS;
+let explained = 0;
+function run() {
   if (!document.hidden) {
-    const silent = await look();
-    if (!silent && Date.now() - asked > WHY_EVERY_MS) {
-      asked = Date.now();
-      await askWhy();
+    lookAtAll();
+    if (Date.now() - explained > WHY_EVERY_MS) {
+      explained = Date.now();
+      askWhy();
     }
-    if (silent) wait = 2 * EVERY_MS;
   }
-  setTimeout(run, wait);
+  setTimeout(run, EVERY_MS);
 }
 
+document.addEventListener("visibilitychange", () => { if (!document.hidden) lookAtAll(); });
 run();

@@ -69,7 +69,7 @@ def test_steps_are_now_and_then_every_half_hour_of_the_clock_for_a_day() -> None
 def test_when_nothing_stands_in_the_way_the_answer_says_how_many_may_be_called() -> None:
     why = asked()
     assert (why.due, why.callable, why.obstacles, why.estimated) == (10, 10, (), False)
-    assert why.answer == "10 leads may be called, 3 of them now."
+    assert why.answer == "10 leads may be called; 3 are being called."
 
 
 @pytest.mark.parametrize(
