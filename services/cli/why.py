@@ -73,8 +73,9 @@ def _obstacles(obstacles: list[dict[str, Any]]) -> Table:
 
 def chart(points: list[dict[str, Any]]) -> Text:
     """Return columns of blocks, one per half hour: what may be called in colour, what only waits for it in grey."""
-    top = max(1, *(point["due"] for point in points))
-    drawn = Text(f"{top:,} leads\n", style="dim")
+    most = max(point["due"] for point in points)
+    top = max(1, most)
+    drawn = Text(f"{most:,} {'lead' if most == 1 else 'leads'}\n", style="dim")
     for row in reversed(range(_ROWS)):
         for point in points:
             callable_height, due_height = (point[key] / top * _ROWS - row for key in ("callable", "due"))
