@@ -20,6 +20,9 @@ Owners = Callable[[], list[dict[str, Any]]]
 COUNTED_EVERY_S = 5.0
 """Leads are counted at most this often, however many ask: the route is open, and a campaign may have a million."""
 
+FRESH_S = 0.5
+"""Calls and operators are counted at most this often."""
+
 SHOWN = 20
 """Running campaigns with their progress, at most."""
 
@@ -71,9 +74,10 @@ def status_routes(store: MarketingStore, owners: Owners, clock: Clock, *, with_n
         return found
 
     progress = Counted(count, clock, every_s=COUNTED_EVERY_S)
+    figures = Counted(store.load_status, clock, every_s=FRESH_S)
 
     @routes.get("/status", roles=PUBLIC, summary="The dialer in figures, without anything about a person")
     async def get_status() -> Status:
-        return Status(**await store.load_status(), pools=owners(), progress=await progress.get(), demo=demo)
+        return Status(**await figures.get(), pools=owners(), progress=await progress.get(), demo=demo)
 
     return routes

@@ -86,18 +86,20 @@ class Answers:
 
     async def of(self, campaign_id: UUID) -> Why:
         """Return the answer for a campaign; raises `NotFoundError`."""
-        kept = self._kept.pop(campaign_id, None)
-        if kept is None:
-
-            async def count() -> Why:
-                return await self._explaining.why(campaign_id, self._clock.now())
-
-            kept = Counted(count, self._clock, every_s=FRESH_S)
-        found = await kept.get()
-        self._kept[campaign_id] = kept
-        while len(self._kept) > REMEMBERED:
+        kept = self._kept[campaign_id] = self._kept.pop(campaign_id, None) or self._counted(campaign_id)
+        if len(self._kept) > REMEMBERED:
             del self._kept[next(iter(self._kept))]
-        return found
+        try:
+            return await kept.get()
+        except NotFoundError:
+            self._kept.pop(campaign_id, None)
+            raise
+
+    def _counted(self, campaign_id: UUID) -> Counted[Why]:
+        async def count() -> Why:
+            return await self._explaining.why(campaign_id, self._clock.now())
+
+        return Counted(count, self._clock, every_s=FRESH_S)
 
 
 def why_routes(answers: Answers, *, with_names: bool) -> Routes:
