@@ -94,7 +94,7 @@ class Progress(BaseModel):
 
 
 class AttemptView(BaseModel):
-    """One attempt with the gate's decision; the number is not shown."""
+    """One attempt with the gate's decision; the number is not shown, nor the address."""
 
     model_config = ConfigDict(from_attributes=True)
 
