@@ -1,13 +1,34 @@
-"""The dialer on a real PostgreSQL: a migrated database for each test."""
+"""The dialer on a real PostgreSQL, a migrated database for each test, and its application with plain tokens."""
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import Any
+from uuid import UUID
 
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 
+from services.dialer.api.campaigns import campaign_routes
+from services.dialer.api.desk import desk_routes
+from services.dialer.api.floor import floor_routes
+from services.dialer.api.scripts import script_routes
+from services.dialer.api.status import status_routes
+from services.dialer.domain import gate
+from services.dialer.domain.operators import Operator
+from services.dialer.packloader import load_packs
+from services.dialer.usecases.commands import Desk
+from services.dialer.usecases.packgate import PackGatekeeper
+from services.runtime.clock import SystemClock
+from services.runtime.http import build_app
 from services.runtime.postgres import Pool, create_pool, migrate
+from tests.crm.conftest import PlainVerifier
+from tests.dialer.http import Client, Poked
 from tests.dialer.stages import MemoryStage, PgStage, Stage
 from tests.peers import Databases
+
+CLOCK = SystemClock()
 
 
 async def migrate_dialer(url: str) -> None:
@@ -39,3 +60,38 @@ def stage(request: pytest.FixtureRequest) -> Stage:
     if request.param == "memory":
         return MemoryStage()
     return request.getfixturevalue("pg_stage")
+
+
+@pytest.fixture
+def poked() -> Poked:
+    return Poked()
+
+
+@pytest.fixture(scope="module")
+def packs() -> gate.Packs:
+    return load_packs([])
+
+
+@pytest.fixture
+def routes(pg_stage: PgStage, poked: Poked, packs: gate.Packs) -> list[Any]:
+    store, desk = pg_stage.campaigns, Desk(pg_stage.dialer, CLOCK, poked.poke)
+    enrol = partial(enrolled, pg_stage)
+    zones = PackGatekeeper(lambda: packs).zones
+    return [
+        campaign_routes(store),
+        script_routes(store),
+        desk_routes(desk, enrol, zones),
+        floor_routes(store, poked.wake),
+        status_routes(store, list, CLOCK),
+    ]
+
+
+async def enrolled(stage: PgStage, operator_id: UUID, name: str) -> Operator:
+    return await stage.campaigns.enrol_operator(operator_id, name, "main", CLOCK.now())
+
+
+@pytest.fixture
+async def client(routes: list[Any], pg_stage: PgStage) -> AsyncGenerator[Client]:
+    app = build_app("dialer", routes, verifier=PlainVerifier(), clock=CLOCK, pool=pg_stage.pool)
+    async with AsyncExitStack() as stack:
+        yield await stack.enter_async_context(TestClient(TestServer(app)))

@@ -332,9 +332,9 @@ class Scene:
         assert isinstance(answer, Attempt), answer
         return answer
 
-    async def answered(self) -> Attempt:
-        """Reserve a call and let the person pick up."""
-        attempt = await self.reserved()
+    async def answered(self, lead: Lead | None = None) -> Attempt:
+        """Reserve a call to a lead, or to a new one, and let the person pick up."""
+        attempt = await self.reserved(lead)
         for signal in (attempt_rules.DialBegun(), attempt_rules.RingingSeen(), attempt_rules.PickedUp()):
             attempt = attempt_rules.decide(attempt, signal, NOW)
             [answer] = await self.store.commit([Change(attempt=attempt, fence=self.fence)])

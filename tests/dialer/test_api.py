@@ -1,38 +1,21 @@
 """The dialer over real HTTP on a real PostgreSQL: campaigns, scripts, pools, trunks, stops; who may do what."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack
-from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
 
-from services.dialer.api.campaigns import campaign_routes
-from services.dialer.api.desk import desk_routes
-from services.dialer.api.floor import floor_routes
-from services.dialer.api.scripts import script_routes
-from services.dialer.api.status import status_routes
-from services.dialer.domain import gate
-from services.dialer.domain.attempts import Attempt
-from services.dialer.domain.operators import Operator
-from services.dialer.packloader import load_packs
-from services.dialer.usecases.commands import Desk
-from services.dialer.usecases.packgate import PackGatekeeper
 from services.runtime.clock import SystemClock
-from services.runtime.http import Route, build_app
+from services.runtime.http import Route
 from services.runtime.identity import Role
-from tests.crm.conftest import PlainVerifier, bearer
+from tests.crm.conftest import bearer
+from tests.dialer.http import ADMIN, SUPERVISOR, Client, Poked, ask, fields, get, post
 from tests.dialer.stages import PgStage, running, set_scene
 from tests.runtime.http.role_matrix import wrongly_answered
 
 pytestmark = pytest.mark.pg
 
-Client = TestClient[web.Request, web.Application]
-MARKETING, SUPERVISOR, ADMIN = bearer(Role.MARKETING), bearer(Role.SUPERVISOR), bearer(Role.ADMIN)
 CLOCK = SystemClock()
 EN = {"en": "words"}
 SCRIPT: dict[str, Any] = {
@@ -54,79 +37,6 @@ SCRIPT: dict[str, Any] = {
 }
 
 
-class Poked:
-    """What the owners of pools were told."""
-
-    def __init__(self) -> None:
-        self.told: list[tuple[Operator | None, Attempt | None]] = []
-        self.woken = 0
-
-    async def poke(self, operator: Operator | None, attempt: Attempt | None) -> None:
-        self.told.append((operator, attempt))
-
-    async def wake(self) -> None:
-        self.woken += 1
-
-
-@pytest.fixture
-def poked() -> Poked:
-    return Poked()
-
-
-@pytest.fixture(scope="module")
-def packs() -> gate.Packs:
-    return load_packs([])
-
-
-@pytest.fixture
-def routes(pg_stage: PgStage, poked: Poked, packs: gate.Packs) -> list[Any]:
-    store, desk = pg_stage.campaigns, Desk(pg_stage.dialer, CLOCK, poked.poke)
-    enrol = partial(enrolled, pg_stage)
-    zones = PackGatekeeper(lambda: packs).zones
-    return [
-        campaign_routes(store),
-        script_routes(store),
-        desk_routes(desk, enrol, zones),
-        floor_routes(store, poked.wake),
-        status_routes(store, list, CLOCK),
-    ]
-
-
-async def enrolled(stage: PgStage, operator_id: UUID, name: str) -> Operator:
-    return await stage.campaigns.enrol_operator(operator_id, name, "main", CLOCK.now())
-
-
-@pytest.fixture
-async def client(routes: list[Any], pg_stage: PgStage) -> AsyncGenerator[Client]:
-    app = build_app("dialer", routes, verifier=PlainVerifier(), clock=CLOCK, pool=pg_stage.pool)
-    async with AsyncExitStack() as stack:
-        yield await stack.enter_async_context(TestClient(TestServer(app)))
-
-
-async def ask(
-    client: Client,
-    method: str,
-    path: str,
-    body: Any = None,
-    status: int = 200,
-    *,
-    as_: dict[str, str] = MARKETING,
-    **more: str,
-) -> Any:
-    headers = {**as_, **{name.replace("_", "-"): value for name, value in more.items()}}
-    async with client.request(method, f"/api/dialer{path}", json=body, headers=headers) as reply:
-        assert reply.status == status, await reply.text()
-        return await reply.json() if reply.status != 204 else None
-
-
-async def post(client: Client, path: str, body: Any = None, status: int = 200, **more: Any) -> Any:
-    return await ask(client, "POST", path, body, status, **more)
-
-
-async def get(client: Client, path: str, status: int = 200, **more: Any) -> Any:
-    return await ask(client, "GET", path, None, status, **more)
-
-
 @pytest.fixture
 async def floor(client: Client) -> dict[str, Any]:
     """A pool `main`, a trunk `main` and a script."""
@@ -140,10 +50,6 @@ async def floor(client: Client) -> dict[str, Any]:
 def complete(floor: dict[str, Any], **plan: Any) -> dict[str, Any]:
     chosen = {"caller_ids": ["+441632960999"], **plan}
     return {"name": "Spring", "script_id": floor["script"], "audience_id": str(uuid4()), "plan": chosen}
-
-
-def fields(problem: dict[str, Any]) -> set[str]:
-    return {one["field"] for one in problem.get("fields", [])}
 
 
 # -- campaigns
