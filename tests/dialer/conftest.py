@@ -14,7 +14,6 @@ from services.dialer.api.campaigns import campaign_routes
 from services.dialer.api.desk import desk_routes
 from services.dialer.api.floor import floor_routes
 from services.dialer.api.scripts import script_routes
-from services.dialer.api.status import status_routes
 from services.dialer.domain import gate
 from services.dialer.domain.operators import Operator
 from services.dialer.packloader import load_packs
@@ -82,7 +81,6 @@ def routes(pg_stage: PgStage, poked: Poked, packs: gate.Packs) -> list[Any]:
         script_routes(store),
         desk_routes(desk, enrol, zones),
         floor_routes(store, poked.wake),
-        status_routes(store, list, CLOCK),
     ]
 
 

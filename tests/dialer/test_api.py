@@ -11,7 +11,7 @@ from services.runtime.http import Route
 from services.runtime.identity import Role
 from tests.crm.conftest import bearer
 from tests.dialer.http import ADMIN, SUPERVISOR, Client, Poked, ask, fields, get, post
-from tests.dialer.stages import PgStage, running, set_scene
+from tests.dialer.stages import PgStage, set_scene
 from tests.runtime.http.role_matrix import wrongly_answered
 
 pytestmark = pytest.mark.pg
@@ -274,15 +274,6 @@ async def test_a_stop_that_would_stop_nothing_is_refused(client: Client, floor: 
     ):
         assert "detail" in await post(client, "/stops", body, status)
     assert (await get(client, "/stops"))["items"] == []
-
-
-async def test_the_figures_are_open_and_name_nobody(client: Client, floor: dict[str, Any], pg_stage: PgStage) -> None:
-    scene = await set_scene(pg_stage)
-    await scene.answered()
-    await running(pg_stage, scene.pool)
-    status = await get(client, "/status", as_={})
-    assert (status["waiting"], status["campaigns_running"], len(status["progress"])) == (1, 2, 2)
-    assert "+44" not in str(status)
 
 
 # -- who may do what

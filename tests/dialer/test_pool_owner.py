@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,12 +17,15 @@ import pytest
 
 from services.dialer.domain import operators as rules
 from services.dialer.domain.attempts import Attempt
+from services.dialer.domain.campaigns import Plan
+from services.dialer.domain.leads import CallStep, MessageStep
 from services.dialer.domain.operators import Operator
-from services.dialer.domain.pacing import Pacer
+from services.dialer.domain.pacing import Mode, Pacer
 from services.dialer.gateways import AriCarrier
 from services.dialer.ports import Fence, PoolView
 from services.dialer.store import DialerStore
 from services.dialer.store.campaigns import CampaignStore
+from services.dialer.usecases import campaigns as use
 from services.dialer.usecases import commands
 from services.dialer.usecases.wrapup import Closing
 from services.dialer.workers.leases import LeaseKeeper
@@ -217,3 +221,290 @@ async def test_a_campaign_is_called_answered_and_dispositioned(world: World) -> 
     assert facts["dialer.call.ended.v1"] == len(attempts)
     assert facts["dialer.response.recorded.v1"] == len(talked)
     assert campaign.version == 2
+
+
+# -- one person at a time, programmed at the carrier
+
+
+@asynccontextmanager
+async def working(world: World, keeper: LeaseKeeper | None = None) -> AsyncGenerator[commands.Desk]:
+    """Run an instance that owns the pool, and yield its desk."""
+    keeper = keeper or world.keeper()
+    async with running(keeper):
+
+        async def owns() -> bool:
+            return bool(keeper.owners) and next(iter(keeper.owners.values())).why_not_dialing() is None
+
+        await until(owns)
+        yield world.desk(keeper)
+
+
+async def program(world: World, number: int, outcome: str, **times: float) -> None:
+    """Say how the person at a number takes the next call, in seconds of the carrier."""
+    url = f"{world.carrier_url}/people/{floor.phone_number(number)}"
+    async with world.session.post(url, json={"outcome": outcome, **times}) as response:
+        assert response.status < 300, await response.text()
+
+
+async def come(world: World, desk: commands.Desk, *skills: str, ready: bool = True) -> UUID:
+    """Let an operator come to work."""
+    operator_id = uuid4()
+    enrolled = await world.campaigns.enrol_operator(operator_id, "Op", "main", CLOCK.now())
+    await world.campaigns.assign_operator(operator_id, enrolled.pool_id, skills)
+    await commands.connection(desk, operator_id, world.instance_id)
+    if ready:
+        await ask(desk, operator_id, rules.MakeReady())
+    return operator_id
+
+
+async def ask(desk: commands.Desk, operator_id: UUID, signal: rules.Signal) -> dict[str, Any]:
+    """Do one thing on the state as it is now, and again when it has moved on meanwhile."""
+    while True:
+        version = (await commands.show(desk, operator_id))["version"]
+        try:
+            return await commands.command(desk, operator_id, version, signal)
+        except ConflictError:
+            await asyncio.sleep(0.02)
+
+
+async def in_state(desk: commands.Desk, operator_id: UUID, state: str) -> dict[str, Any]:
+    """Wait until an operator is in a state, and return it."""
+
+    async def reached() -> bool:
+        return (await commands.show(desk, operator_id))["state"] == state
+
+    await until(reached)
+    return await commands.show(desk, operator_id)
+
+
+async def hang_up(desk: commands.Desk, operator_id: UUID) -> dict[str, Any]:
+    """End the operator's call, and return their wrap-up."""
+    body = await commands.show(desk, operator_id)
+    return await commands.hang_up(desk, operator_id, UUID(body["call"]["call_id"]), body["version"])
+
+
+async def only_attempt(world: World, state: str) -> Any:
+    """Wait until the one attempt is in a state, and return its row."""
+
+    async def reached() -> bool:
+        return [row["state"] for row in await world.rows("SELECT state FROM attempts")] == [state]
+
+    await until(reached)
+    [row] = await world.rows("SELECT * FROM attempts")
+    return row
+
+
+async def facts(world: World, kind: str) -> list[Any]:
+    """Return what was announced of a kind."""
+    rows = await world.rows("SELECT type, payload FROM outbox ORDER BY seq")
+    return [orjson.loads(row["payload"]) for row in rows if row["type"].startswith(kind)]
+
+
+def plan(**said: Any) -> Plan:
+    return Plan(**{"mode": Mode.PROGRESSIVE, "caller_ids": ("+441632960999",), **said})
+
+
+async def test_the_longest_ready_operator_with_the_skill_takes_the_call_and_the_limit_ends_its_wrap_up(
+    world: World,
+) -> None:
+    await program(world, 0, "answer", ring_s=2.0, talk_s=600.0)
+    campaign = await floor.lay_out(world.campaigns, world.pool, CLOCK.now(), leads=0, plan=plan(skill="welsh"))
+    async with working(world) as desk:
+        unskilled = await come(world, desk)
+        longest = await come(world, desk, "welsh")
+        newest = await come(world, desk, "welsh")
+        await floor.enrol(world.pool, campaign.id, [0], CLOCK.now())
+        attempt = await only_attempt(world, "connected")
+        assert attempt["operator_id"] == longest
+        assert [(await commands.show(desk, one))["state"] for one in (unskilled, newest)] == ["ready", "ready"]
+        await commands.record_answer(desk, longest, attempt["id"], "served", "yes")
+        await hang_up(desk, longest)
+        await in_state(desk, longest, "ready")
+    [recorded] = await facts(world, "dialer.response.recorded")
+    assert recorded["disposition"] == "not_dispositioned"
+    assert [one["value"] for one in recorded["answers"]] == ["yes"]
+    assert [one["result"] for one in await facts(world, "dialer.lead.finished")] == ["reached"]
+
+
+async def test_who_meets_nobody_hears_the_message_and_is_counted_as_abandoned(world: World) -> None:
+    await program(world, 0, "answer", ring_s=4.0, talk_s=600.0, patience_s=600.0)
+    await floor.lay_out(world.campaigns, world.pool, CLOCK.now(), leads=1)
+    async with working(world) as desk:
+        operator_id = await come(world, desk)
+        await only_attempt(world, "ringing")
+        await ask(desk, operator_id, rules.Pause("break"))
+        attempt = await only_attempt(world, "ended")
+    assert (attempt["outcome"], attempt["abandoned"], attempt["connected_at"]) == ("abandoned", True, None)
+    assert (attempt["ended_at"] - attempt["answered_at"]).total_seconds() >= 2
+    [ended] = await facts(world, "dialer.call.ended")
+    assert (ended["outcome"], ended["talk_s"]) == ("abandoned", 0)
+    [lead] = await world.rows("SELECT * FROM leads")
+    assert (lead["state"], lead["held_by"], lead["tries"]) == ("waiting", "retry_delay", {"abandoned": 1})
+    [end] = [line for line in await world.ledger() if line["event"] == "end"]
+    assert (end["met"], end["by"]) == (False, "client")
+
+
+async def test_a_lost_operators_customer_goes_to_another_with_what_was_recorded(world: World) -> None:
+    await program(world, 0, "answer", ring_s=1.0, talk_s=600.0, patience_s=600.0)
+    await floor.lay_out(world.campaigns, world.pool, CLOCK.now(), leads=1)
+    async with working(world) as desk:
+        first = await come(world, desk)
+        before = await only_attempt(world, "connected")
+        await commands.record_answer(desk, first, before["id"], "served", "no")
+        second = await come(world, desk)
+        await commands.connection(desk, first, None)
+        body = await in_state(desk, second, "talking")
+        assert body["call"]["call_id"] == str(before["id"])
+        lost = await commands.show(desk, first)
+        assert (lost["state"], lost["reason"], lost["call"]) == ("lost", "connection_lost", None)
+        wrapping = await hang_up(desk, second)
+        closing = Closing("completed", "took over", {"score": 2})
+        await commands.close(desk, second, before["id"], wrapping["version"], closing)
+        after = await only_attempt(world, "ended")
+        await commands.connection(desk, first, world.instance_id)
+        assert (await commands.show(desk, first))["reason"] == "technical"
+    assert (after["operator_id"], after["connected_at"]) == (second, before["connected_at"])
+    [recorded] = await facts(world, "dialer.response.recorded")
+    assert recorded["operator_id"] == str(second)
+    assert {one["question_id"]: one["value"] for one in recorded["answers"]} == {"served": "no", "score": 2}
+    meets = [line["operator"] for line in await world.ledger() if line["event"] == "meet"]
+    assert len(set(meets)) == 2
+
+
+async def test_a_call_whose_operator_was_lost_for_good_is_classified_and_its_answers_announced(world: World) -> None:
+    await program(world, 0, "answer", ring_s=1.0, talk_s=15.0, patience_s=5.0)
+    await floor.lay_out(world.campaigns, world.pool, CLOCK.now(), leads=1)
+    async with working(world) as desk:
+        first = await come(world, desk)
+        attempt = await only_attempt(world, "connected")
+        await commands.record_answer(desk, first, attempt["id"], "served", "no")
+        await commands.connection(desk, first, None)
+        await in_state(desk, first, "lost")
+        ended = await only_attempt(world, "ended")
+    assert (ended["outcome"], ended["abandoned"]) == ("answered", False)
+    [recorded] = await facts(world, "dialer.response.recorded")
+    assert (recorded["disposition"], recorded["operator_id"]) == ("not_dispositioned", str(first))
+    assert [one["value"] for one in recorded["answers"]] == ["no"]
+    [lead] = await world.rows("SELECT state, result FROM leads")
+    assert tuple(lead) == ("finished", "reached")
+
+
+@pytest.mark.parametrize("scope", ["all", "campaign", "trunk"])
+async def test_a_stop_ends_what_rings_lets_talks_go_on_and_is_lifted(world: World, scope: str) -> None:
+    await program(world, 0, "answer", ring_s=0.5, talk_s=600.0)
+    await program(world, 1, "answer", ring_s=100.0)
+    await program(world, 2, "answer", ring_s=0.5, talk_s=600.0)
+    campaign = await floor.lay_out(world.campaigns, world.pool, CLOCK.now(), leads=1)
+    target = {"all": "", "campaign": str(campaign.id), "trunk": "main"}[scope]
+    async with working(world) as desk:
+        talker = await come(world, desk)
+        await in_state(desk, talker, "talking")
+        other = await come(world, desk)
+        await floor.enrol(world.pool, campaign.id, [1], CLOCK.now())
+
+        async def rings() -> bool:
+            return bool(await world.rows("SELECT FROM attempts WHERE state = 'ringing'"))
+
+        await until(rings)
+        await world.campaigns.stop(scope, target, CLOCK.now(), None, "test")
+
+        async def silent() -> bool:
+            return not await world.rows("SELECT FROM attempts WHERE state NOT IN ('connected', 'ended')")
+
+        await until(silent)
+        await floor.enrol(world.pool, campaign.id, [2], CLOCK.now())
+        await asyncio.sleep(1.5)
+        assert (await world.status())["rings"] == 2
+        assert (await commands.show(desk, talker))["call"]["state"] == "connected"
+        await world.campaigns.lift(scope, target)
+        await in_state(desk, other, "talking")
+    rung = [line["number"] for line in await world.ledger() if line["event"] == "ring"]
+    assert rung == [floor.phone_number(n) for n in (0, 1, 2)]
+
+
+async def test_on_a_stale_view_of_consents_talks_go_on_and_nobody_is_dialed(world: World) -> None:
+    await program(world, 0, "answer", ring_s=0.5, talk_s=600.0)
+    campaign = await floor.lay_out(world.campaigns, world.pool, CLOCK.now(), leads=1)
+    keeper = world.keeper()
+    async with working(world, keeper) as desk:
+        talker = await come(world, desk)
+        await in_state(desk, talker, "talking")
+        await floor.freshen(world.pool, CLOCK.now(), ahead=timedelta(seconds=-6))
+        owner = next(iter(keeper.owners.values()))
+
+        async def held_back() -> bool:
+            return owner.why_not_dialing() == "the view of consents is older than five seconds"
+
+        await until(held_back)
+        other = await come(world, desk)
+        await floor.enrol(world.pool, campaign.id, [1], CLOCK.now())
+        await asyncio.sleep(1.0)
+        assert (await world.status())["rings"] == 1
+        assert (await commands.show(desk, talker))["call"]["state"] == "connected"
+        await hang_up(desk, talker)
+        await floor.freshen(world.pool, CLOCK.now())
+        await in_state(desk, other, "talking")
+
+
+async def test_a_preview_is_dialed_for_the_one_who_accepts_it_also_when_the_campaign_ends_meanwhile(
+    world: World,
+) -> None:
+    await program(world, 0, "answer", ring_s=1.0, talk_s=600.0)
+    campaign = await floor.lay_out(world.campaigns, world.pool, CLOCK.now(), leads=1, plan=plan(mode=Mode.PREVIEW))
+    async with working(world) as desk:
+        first, second = await come(world, desk), await come(world, desk)
+        await in_state(desk, first, "reserved")
+        await ask(desk, first, rules.OfferGone())
+        assert (await world.rows("SELECT held_by FROM leads"))[0]["held_by"] == "skipped"
+        await world.rows("UPDATE leads SET next_at = now() - interval '1 second'")
+        await in_state(desk, second, "reserved")
+        await ask(desk, second, rules.OfferAccepted())
+        body = await in_state(desk, second, "talking")
+        assert (await commands.show(desk, first))["state"] == "ready"
+        await use.command(world.campaigns, campaign.id, None, "stop", CLOCK.now(), None)
+        await asyncio.sleep(1.2)
+        wrapping = await hang_up(desk, second)
+        call_id = UUID(body["call"]["call_id"])
+        await commands.close(
+            desk, second, call_id, wrapping["version"], Closing("completed", answers={"served": "yes"})
+        )
+        await only_attempt(world, "ended")
+    assert [one["result"] for one in await facts(world, "dialer.lead.finished")] == ["reached"]
+
+
+async def test_who_was_not_reached_gets_the_campaigns_message(world: World) -> None:
+    await program(world, 0, "busy")
+    steps = (CallStep(retries={}, max_attempts=1), MessageStep("sms", "missed_you"))
+    await floor.lay_out(world.campaigns, world.pool, CLOCK.now(), leads=1, plan=plan(cadence=steps))
+    async with working(world) as desk:
+        await come(world, desk)
+
+        async def asked() -> bool:
+            return bool(await facts(world, "notifier.message.requested"))
+
+        await until(asked)
+    [request] = await facts(world, "notifier.message.requested")
+    assert (request["to"], request["template"], request["channel"]) == (floor.phone_number(0), "missed_you", "sms")
+    [row] = await world.rows("SELECT topic FROM outbox WHERE type LIKE 'notifier.%'")
+    assert row["topic"] == "notifier.requests.v1"
+    assert [one["result"] for one in await facts(world, "dialer.lead.finished")] == ["not_reached"]
+
+
+async def test_a_pool_is_handed_over_in_the_middle_of_a_call(world: World) -> None:
+    await program(world, 0, "answer", ring_s=0.5, talk_s=600.0)
+    await floor.lay_out(world.campaigns, world.pool, CLOCK.now(), leads=1)
+    old, new = world.keeper(), world.keeper(uuid4())
+    async with working(world, old) as desk:
+        operator_id = await come(world, desk)
+        body = await in_state(desk, operator_id, "talking")
+    # The block's end hands over as a deploy does: the old instance gives the pool back and is gone.
+    async with working(world, new) as desk:
+        call_id = UUID(body["call"]["call_id"])
+        await commands.connection(desk, operator_id, new.instance_id)
+        await commands.record_answer(desk, operator_id, call_id, "served", "yes")
+        wrapping = await hang_up(desk, operator_id)
+        await commands.close(desk, operator_id, call_id, wrapping["version"], Closing("completed"))
+        attempt = await only_attempt(world, "ended")
+    assert attempt["outcome"] == "answered"
+    lines = [line["event"] for line in await world.ledger()]
+    assert (lines.count("ring"), lines.count("meet"), lines.count("end")) == (1, 1, 1)

@@ -215,6 +215,15 @@ class LiveCall:
                 await self._silence()
             else:
                 await self._take(event)
+        if self.attempt.connected_at is not None:
+            await self._part()
+
+    async def _part(self) -> None:
+        """Dissolve the bridge with the operator: their leg stays up, and nobody is left in it with somebody else."""
+        try:
+            await self.desk.carrier.part(self.bridge)
+        except (UnavailableError, RejectedError):
+            log.warning("call.bridge_left", attempt_id=self.channel)
 
     async def _take(self, event: ChannelEvent) -> None:
         match event.kind:
@@ -309,6 +318,8 @@ class LiveCall:
                 return
             self.attempt, self.reoffered_at = after, now
             self.desk.keep(operator=lost)
+        # Only their screen may be gone: whoever sits at the phone hears nothing of this person any more.
+        await self._part()
         self.hear(ChannelEvent("connected"))  # wakes the story, which now waits for another operator
         self.desk.answered(self)
 
