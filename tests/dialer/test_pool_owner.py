@@ -301,7 +301,8 @@ async def facts(world: World, kind: str) -> list[Any]:
 
 
 def plan(**said: Any) -> Plan:
-    return Plan(**{"mode": Mode.PROGRESSIVE, "caller_ids": ("+441632960999",), **said})
+    fields: dict[str, Any] = {"mode": Mode.PROGRESSIVE, "caller_ids": ("+441632960999",), **said}
+    return Plan(**fields)
 
 
 async def test_the_longest_ready_operator_with_the_skill_takes_the_call_and_the_limit_ends_its_wrap_up(
