@@ -170,6 +170,20 @@ async def test_a_call_is_held_resumed_and_hung_up(client: Client, scene: Scene, 
     assert repeated["present"]["state"] == "wrap_up"
 
 
+async def test_nobody_is_held_who_is_not_on_the_line(client: Client, scene: Scene) -> None:
+    mari, attempt = await at_work(scene), await scene.reserved()
+    promised = operator_rules.decide(mari, operator_rules.Reserve(attempt.id), NOW)
+    assert promised is not None
+    await scene.store.commit([Change(operator=promised)])
+    problem = await post(client, f"/calls/{attempt.id}/hold", {"version": promised.version}, 409, as_=MARI)
+    assert (problem["detail"], problem["present"]["call"]["state"]) == (
+        "You are not speaking with anybody on this call.",
+        "reserved",
+    )
+    free = await post(client, f"/calls/{attempt.id}/hang-up", {"version": promised.version}, as_=MARI)
+    assert free["state"] == "ready"
+
+
 async def test_nobody_touches_the_call_of_another(client: Client, scene: Scene) -> None:
     talking, attempt = await on_a_call(scene)
     await scene.operator(id=UUID(int=71), name="A operator")

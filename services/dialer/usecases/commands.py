@@ -14,7 +14,7 @@ from uuid import UUID
 from services.dialer.domain import attempts as attempt_rules
 from services.dialer.domain import operators as operator_rules
 from services.dialer.domain import responses as response_rules
-from services.dialer.domain.attempts import Attempt
+from services.dialer.domain.attempts import Attempt, AttemptState
 from services.dialer.domain.leads import Lead
 from services.dialer.domain.operators import Operator
 from services.dialer.ports import Change, Conflict, DeskStore
@@ -78,6 +78,8 @@ async def hang_up(desk: Desk, operator_id: UUID, call_id: UUID, version: int) ->
 async def hold(desk: Desk, operator_id: UUID, call_id: UUID, version: int, *, held: bool) -> dict[str, Any]:
     """Put the customer on hold, or take them back."""
     operator, attempt = await _call(desk, operator_id, call_id, version)
+    if attempt.state is not AttemptState.CONNECTED:
+        raise ConflictError("You are not speaking with anybody on this call.", present=await _body(desk, operator))
     after = attempt_rules.decide(attempt, attempt_rules.HoldChanged(held), desk.clock.now())
     if after is not attempt:
         await _commit(desk, Change(attempt=after), operator)
