@@ -174,7 +174,7 @@ async def act(desk: commands.Desk, operator_id: UUID, body: dict[str, Any]) -> s
     return body["state"]
 
 
-async def until(condition: Any, limit_s: float = 20.0) -> None:
+async def until(condition: Any, limit_s: float = 45.0) -> None:
     async with asyncio.timeout(limit_s):
         while not await condition():  # noqa: ASYNC110 - the condition is in other processes
             await asyncio.sleep(0.05)
