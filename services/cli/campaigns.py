@@ -55,6 +55,26 @@ async def list_campaigns(client: GalwClient, *, as_json: bool) -> None:
         Console().print(table)
 
 
+@command.command("forecast")
+@click.argument("campaign_id")
+@click.option("--operators", required=True, type=click.IntRange(1, 1000), help="How many will be at work.")
+@click.option(
+    "--at", "launch_at", help="When it is launched, with an offset: 2026-11-25T10:00:00+01:00; now if left out."
+)
+@click.option("--leads", type=click.IntRange(0), help="How many leads, if not those waiting.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@with_client
+async def forecast_campaign(
+    client: GalwClient, *, campaign_id: str, operators: int, launch_at: str | None, leads: int | None, as_json: bool
+) -> None:
+    """Say when a campaign would end, and how busy its operators would be. It simulates, which takes seconds."""
+    wish = {"operators": operators, "launch_at": launch_at, "leads": leads}
+    found = await client.get(
+        f"{_PATH}/{campaign_id}/forecast", {key: value for key, value in wish.items() if value is not None}
+    )
+    click.echo(orjson.dumps(found) if as_json else found["sentence"])
+
+
 @command.command("create")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -1,16 +1,17 @@
 """Campaigns over HTTP: drafts, launches, changes while running, progress."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.dialer.domain.attempts import Attempt
 from services.dialer.domain.campaigns import Campaign, CampaignState, Command, Plan
 from services.dialer.ports import MarketingStore
 from services.dialer.usecases import campaigns as use
+from services.dialer.usecases.forecasting import forecast_launch
 from services.runtime.http import Call, Cursor, Input, Page, PageQuery, Reply, Routes
 from services.runtime.identity.principal import Role
 
@@ -91,6 +92,30 @@ class Progress(BaseModel):
     held: list[Held]
     outcomes: dict[str, int]
     talk_s: float
+
+
+class ForecastQuery(Input):
+    """With how many operators and when; *leads* are those waiting unless given."""
+
+    operators: int = Field(ge=1, le=1000)
+    launch_at: AwareDatetime | None = None
+    leads: int | None = Field(None, ge=0, le=10_000_000)
+
+
+class ForecastView(BaseModel):
+    """What a launch would bring: the end of calling give or take, shares from 0 to 1, and a sentence."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    launch_at: datetime
+    operators: int
+    lines: int
+    finished_at: datetime
+    plus_minus: timedelta
+    occupancy: float
+    abandoned: float
+    rests_on_lines: int
+    sentence: str
 
 
 class AttemptView(BaseModel):
@@ -179,6 +204,12 @@ def campaign_routes(store: MarketingStore) -> Routes:
         since = campaign.launched_at or campaign.created_at
         leads, outcomes = await store.load_progress(campaign_id, call.now, since - timedelta(seconds=1))
         return progress_of(leads, outcomes)
+
+    @routes.get("/campaigns/{campaign_id}/forecast", roles=READERS, summary="What a launch would bring (takes seconds)")
+    async def get_forecast(call: Call, campaign_id: UUID, query: ForecastQuery) -> ForecastView:
+        at = query.launch_at or call.now
+        found = await forecast_launch(store, campaign_id, query.operators, at, query.leads)
+        return ForecastView(**asdict(found), sentence=found.sentence())
 
     @routes.get("/campaigns/{campaign_id}/attempts", roles=READERS, summary="A campaign's attempts, newest first")
     async def list_attempts(campaign_id: UUID, query: PageQuery) -> Page[AttemptView]:

@@ -12,12 +12,13 @@ from typing import Any
 
 from services.dialer.domain.pacing.floor import Cap, Event, EventKind, WindowKind
 
-# With so many abandonments in hand, times the root of what the window has earned so far, the limit is the cap's own
-# rate: chance moves what is in hand by that much, and less would run dry again and again.
-EASE = 0.55
+# With so many abandonments in hand, the limit is the cap's own rate: two, because a burst takes that many at once, and
+# more with the root of what the window has earned so far, because chance moves what is in hand by that much.
+EASE = 2.0
+EASE_PER_ROOT = 0.3
 MOST_EASE = 10.0
 # Answers on their way may be abandoned in one burst: so much more for each.
-EASE_PER_ANSWER = 0.15
+EASE_PER_ANSWER = 0.1
 # The limit grows by a factor of e with so many times that ease more in hand, at most by CALM powers of e.
 CALM_PER_E = 1.0
 CALM = 1.5
@@ -121,6 +122,6 @@ class Budget:
         if rate <= 0.0 or hand <= OVERSPENT:
             return 0.0
         hand -= rate * answers_coming + 0.5 * waiting
-        ease = min(MOST_EASE, EASE * sqrt(1.0 + rate * answered)) + EASE_PER_ANSWER * answers_coming
+        ease = min(MOST_EASE, EASE + EASE_PER_ROOT * sqrt(rate * answered)) + EASE_PER_ANSWER * answers_coming
         limit = rate * exp(min(CALM, (hand - ease) / (CALM_PER_E * ease)))
         return max(LEAST_LIMIT * rate, limit * min(1.0, max(0.0, hand)))
