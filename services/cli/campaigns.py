@@ -67,7 +67,12 @@ async def list_campaigns(client: GalwClient, *, as_json: bool) -> None:
 async def forecast_campaign(
     client: GalwClient, *, campaign_id: str, operators: int, launch_at: str | None, leads: int | None, as_json: bool
 ) -> None:
-    """Say when a campaign would end, and how busy its operators would be. It simulates, which takes seconds."""
+    """Say when a campaign would end, and how busy its operators would be. It simulates, which takes seconds.
+
+    \b
+    Example:
+      galw campaigns forecast 0193f0c2-8d1e-7c3a-9a41-1f6a52f0a001 --operators 8 --at 2026-11-25T10:00:00+01:00
+    """
     wish = {"operators": operators, "launch_at": launch_at, "leads": leads}
     found = await client.get(
         f"{_PATH}/{campaign_id}/forecast", {key: value for key, value in wish.items() if value is not None}

@@ -64,6 +64,12 @@ def command(
     \b
     Examples:
       galw simulate --list
+      galw simulate stationary --days 5 --charts charts
+      galw simulate answer-halves --policy average --level 1.2 --json
+
+    \b
+    Examples:
+      galw simulate --list
       galw simulate stationary --days 3 --json
     """
     if listing or scenario is None:

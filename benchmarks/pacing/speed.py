@@ -1,0 +1,62 @@
+"""How long a decision takes for a hundred operators and three hundred lines, alone and as `galw pace` answers it."""
+
+import random
+import time
+from statistics import median
+
+import orjson
+
+from services.cli.pace import answer
+from services.dialer.domain.pacing import Pacer
+from services.dialer.domain.pacing.wire import parse_floor
+
+DECISIONS = 4_000
+WARM_UP = 400
+
+
+def measure() -> None:
+    """Print the median and the 99th percentile of a decision alone, and of a whole line in and out."""
+    draw = random.Random(1)
+    now = 1_000.0
+    ringing = [now - draw.uniform(0.0, 25.0) for _ in range(300)]
+    states = [(draw.choice(["talking"] * 19 + ["ready"]), now - draw.expovariate(1 / 60)) for _ in range(100)]
+    alone, whole = Pacer(), Pacer()
+    decided: list[float] = []
+    answered: list[float] = []
+    for index in range(DECISIONS + WARM_UP):
+        now += 0.05
+        events: list[dict[str, object]] = []
+        # A signal brings one or two news: a line ends, an operator finishes.
+        line = draw.randrange(300)
+        ring_s, ringing[line] = now - ringing[line], now
+        events.append(
+            {"at": now, "campaign": "a", "kind": draw.choice(["answered", "no_answer", "no_answer"]), "ring_s": ring_s}
+        )
+        if index % 3 == 0:
+            who = draw.randrange(100)
+            events.append(
+                {"at": now, "campaign": "a", "kind": "handled", "operator": f"o{who}", "talk_s": now - states[who][1]}
+            )
+            states[who] = ("talking", now)
+        raw = orjson.dumps(
+            {
+                "now": now,
+                "operators": [
+                    {"id": f"o{i}", "state": state, "since": since, "campaigns": ["a"]}
+                    for i, (state, since) in enumerate(states)
+                ],
+                "campaigns": [{"id": "a", "leads_left": 100_000, "ringing": [{"since": since} for since in ringing]}],
+                "events": events,
+            }
+        )
+        floor = parse_floor(orjson.loads(raw))
+        began = time.perf_counter()
+        alone.decide(floor)
+        middle = time.perf_counter()
+        answer(whole, raw)
+        if index >= WARM_UP:
+            decided.append(middle - began)
+            answered.append(time.perf_counter() - middle)
+    for name, spans in (("decision", decided), ("line in, line out", answered)):
+        spans.sort()
+        print(f"{name:<20} median {median(spans) * 1e6:7.0f} µs   p99 {spans[int(len(spans) * 0.99)] * 1e6:7.0f} µs")
