@@ -44,6 +44,7 @@ format: setup ## Format the code and apply the safe fixes
 verify: setup kafka postgres15 chromium ## Run suites on Apache Kafka and PostgreSQL 15 (TESTS=tests/crm for others)
 	GALW_TEST_BROKER=kafka GALW_TEST_POSTGRES=pg15 \
 		$(PYTEST) -n $(JOBS) -m "pg or broker or system or $(REAL_PEERS)" $(or $(TESTS),$(PROVEN))
+	$(if $(TESTS),,$(BIN)/python -m benchmarks.pacing reduced --jobs $(JOBS))
 
 docs: setup ## Write the generated documents anew: settings, events' JSON Schemas, AsyncAPI
 	@$(BIN)/python -m tools.docs

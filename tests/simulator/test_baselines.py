@@ -73,6 +73,7 @@ def test_progressive_abandons_nobody_and_is_as_busy_as_its_lines_allow() -> None
     assert day.occupancy == pytest.approx(120 / (120 + idle_s), abs=0.02)
 
 
+@pytest.mark.long
 def test_vicidials_average_with_its_level_found_by_hand_reaches_the_known_occupancy() -> None:
     scenario = setting("A", 20, hours=3.0, warmup_s=1200.0)
     # The source's lines that nobody answers end after 19 s in the mean, as its 68 % for progressive dialing tells.
@@ -83,6 +84,7 @@ def test_vicidials_average_with_its_level_found_by_hand_reaches_the_known_occupa
     assert day.occupancy == pytest.approx(0.806, abs=0.025)
 
 
+@pytest.mark.long
 def test_perfect_knowledge_reaches_the_known_occupancy_at_the_cap() -> None:
     scenario = setting("A", 10, hours=2.0, warmup_s=1200.0)
     day = simulate(scenario, baselines.Best(scenario.campaigns[0]), random.Random(3))

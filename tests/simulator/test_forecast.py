@@ -10,6 +10,7 @@ def test_leads_take_a_line_each_until_somebody_answers() -> None:
     assert plan_lines(1000, History(answer_rate=0.5), most_attempts=3) == 1750
 
 
+@pytest.mark.long
 def test_a_launch_in_progressive_mode_ends_when_arithmetic_says() -> None:
     history = History(
         lines=100_000, answer_rate=0.3, ring_s=10.0, other_s=25.0, talk_s=100.0, talk_cv=0.7, wrapup_s=20.0
@@ -21,6 +22,7 @@ def test_a_launch_in_progressive_mode_ends_when_arithmetic_says() -> None:
     assert found.share.mean == 0.0
 
 
+@pytest.mark.long
 def test_a_short_history_widens_the_range_and_the_same_question_has_the_same_answer() -> None:
     long = forecast(History(lines=50_000, answer_rate=0.3), Launch(lines=2000, operators=2, mode="progressive"))
     short = forecast(History(lines=20, answer_rate=0.3), Launch(lines=2000, operators=2, mode="progressive"))

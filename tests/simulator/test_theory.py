@@ -51,6 +51,7 @@ def test_an_open_loop_at_three_percent_reaches_the_known_occupancy(servers: int,
     assert 100 * load * 0.97 / servers == pytest.approx(percent, abs=0.5)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("servers", "load"), [(3, 1.5), (10, 7.0)])
 def test_an_open_loop_without_patience_loses_what_erlang_b_says(servers: int, load: float) -> None:
     day = open_loop(servers, load, wait_s=0.0, hours=20.0, seed=7)
@@ -60,6 +61,7 @@ def test_an_open_loop_without_patience_loses_what_erlang_b_says(servers: int, lo
     assert day.occupancy == pytest.approx(load * (1 - lost) / servers, rel=0.1)
 
 
+@pytest.mark.long
 def test_patient_people_wait_as_long_as_in_m_m_n() -> None:
     day = open_loop(6, 4.2, wait_s=1e9, hours=40.0, seed=11)
     tally = day.tallies["a"]

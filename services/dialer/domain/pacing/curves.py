@@ -216,8 +216,7 @@ class DurationCurve:
     def watch(self, elapsed_s: Sequence[float]) -> None:
         """Compare with everybody still busy, by how long they have been so far."""
         hazards = self._hazards or self._table()
-        scale, last = self._GRID / self.mean_s, self._LAST
-        open_hazard = sum([hazards[min(last, int(elapsed * scale))] for elapsed in elapsed_s])
+        open_hazard = sum([hazards[step] for step in self._steps(elapsed_s)])
         self.expected = max(0.0, self.expected + open_hazard - self.open_before)
         self.open_before = open_hazard
         if self.observed > self._PACE_MEMORY:
@@ -241,8 +240,15 @@ class DurationCurve:
     def chances(self, elapsed_s: Sequence[float], horizon_s: float) -> list[float]:
         """Return, for each that has lasted so long, the chance to end within the horizon."""
         table = self._chance_table(horizon_s)
+        return [table[step] for step in self._steps(elapsed_s)]
+
+    def _steps(self, elapsed_s: Sequence[float]) -> list[int]:
+        """Return elapsed times as indices into the tables."""
         scale, last = self._GRID / self.mean_s, self._LAST
-        return [table[min(last, int(elapsed * scale))] for elapsed in elapsed_s]
+        # Hardly anybody outlasts the table; one look at the longest spares a comparison for each.
+        if elapsed_s and max(elapsed_s) * scale < last:
+            return [int(elapsed * scale) for elapsed in elapsed_s]
+        return [min(last, int(elapsed * scale)) for elapsed in elapsed_s]
 
     def _chance_table(self, horizon_s: float) -> list[float]:
         # The pace moves a little at every look; in steps of a sixty-fourth a table lives for many of them.

@@ -24,7 +24,7 @@ from services.dialer.domain.pacing.outlook import Outlook, Signals
 from services.dialer.domain.pacing.placing import place
 from services.dialer.domain.pacing.roster import Roster
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 # Campaigns and caps remembered by one pool; past this the one heard of least lately is forgotten.
 MAX_CAMPAIGNS = 500
 MAX_BUDGETS = 1_000
@@ -44,7 +44,7 @@ _OTHER_ENDS = frozenset((EventKind.NO_ANSWER, EventKind.BUSY, EventKind.MACHINE,
 class _Known:
     """What is known of one campaign."""
 
-    __slots__ = ("ends", "heard_at", "learned", "ring")
+    __slots__ = ("ends", "heard_at", "learned", "ready", "ring")
 
     def __init__(self, now: float, state: Mapping[str, Any] | None = None) -> None:
         self.ring = RingCurve(state["ring"] if state else None)
@@ -52,6 +52,8 @@ class _Known:
         self.learned: int = state["learned"] if state else 0
         # Ended lines by the instant they began: a heap of (began, answered, ring_s).
         self.ends: list[tuple[float, bool, float]] = [tuple(end) for end in state["ends"]] if state else []
+        # Those of them that began long enough ago, oldest first, until there are enough to learn from.
+        self.ready: list[tuple[float, bool, float]] = [tuple(end) for end in state["ready"]] if state else []
 
     def to_state(self) -> dict[str, Any]:
         return {
@@ -59,6 +61,7 @@ class _Known:
             "heard_at": self.heard_at,
             "learned": self.learned,
             "ends": [list(end) for end in self.ends],
+            "ready": [list(end) for end in self.ready],
         }
 
     def ended(self, at: float, answered: bool, ring_s: float) -> None:
@@ -68,22 +71,22 @@ class _Known:
         """
         heappush(self.ends, (at - ring_s, answered, ring_s))
         if len(self.ends) > MAX_ENDS:
+            self.ready.append(heappop(self.ends))
             self._learn()
 
     def settle(self, now: float) -> None:
         """Learn from the lines that began long enough ago, a batch at a time."""
-        ends = self.ends
-        batch = min(MAX_BATCH, int(self.learned * BATCH_SHARE))
-        if len(ends) > batch and ends[0][0] <= now - COHORT_S:
-            ready = sum([end[0] <= now - COHORT_S for end in ends])
-            if ready > batch:
-                for _ in range(ready):
-                    self._learn()
+        ends, old = self.ends, now - COHORT_S
+        while ends and ends[0][0] <= old:
+            self.ready.append(heappop(ends))
+        if len(self.ready) > min(MAX_BATCH, int(self.learned * BATCH_SHARE)):
+            self._learn()
 
     def _learn(self) -> None:
-        _, answered, ring_s = heappop(self.ends)
-        self.ring.learn(answered, ring_s)
-        self.learned += 1
+        for _, answered, ring_s in self.ready:
+            self.ring.learn(answered, ring_s)
+        self.learned += len(self.ready)
+        self.ready.clear()
 
 
 class Pacer:
