@@ -1,10 +1,18 @@
-"""Measure call lifecycles: `python -m benchmarks.lifecycles`."""
+"""Call lifecycles through the whole: `python -m benchmarks.lifecycles`.
+
+A standalone Galw in three processes on embedded PostgreSQL and broker; the simulated carrier rings for 50 ms, 30 % of
+people answer and talk for 50 ms; simulated operators in a process of their own close each answered call with one
+response. Contacts are imported and enrolled like any others. Beside it, in the same run, stands the floor: see
+`floor.py`. Latencies are end to end: from the carrier's own ledger to the operator's WebSocket, and from the CRM's
+answer to a refusal until the dialer's database says that the person may not be called.
+"""
 
 import argparse
 import asyncio
 import subprocess
 import sys
 import time
+import urllib.request
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -40,11 +48,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--warm-up", type=float, default=8.0)
     parser.add_argument("--people", type=int, default=25_000)
     parser.add_argument("--optouts", type=float, default=5.0, help="opt-outs a second")
+    parser.add_argument("--floor-seconds", type=float, default=10.0, help="how long the floor is measured; 0: not")
     parser.add_argument("--profile", help="py-spy's path; writes a profile of each process")
     return parser.parse_args()
 
 
-async def measure(running: stack.Stack, options: argparse.Namespace) -> dict[str, Any]:
+async def measure(running: stack.Stack, options: argparse.Namespace) -> None:
     operators = {new_id(): (f"Operator {n}", Role.OPERATOR) for n in range(options.operators)}
     boss = new_id()
     tokens = await stack.sign_in(running, {boss: ("Boss", Role.ADMIN), **operators})
@@ -75,11 +84,38 @@ async def measure(running: stack.Stack, options: argparse.Namespace) -> dict[str
         bots.stdin.flush()
         try:
             await asyncio.sleep(options.warm_up)
-            return await observe(running, options, connection, admin, bots)
+            rate, batch = await observe(running, options, connection, admin, bots)
         finally:
             bots.stdin.close()
             bots.wait(10)
             await connection.close()
+    if options.floor_seconds:
+        floor = measure_floor(running, batch, options.floor_seconds)
+        print(
+            f"floor: {floor['per_second']:.0f} calls/s written and sent in batches of {batch}, {floor['heard']} of"
+            f" {floor['calls']} heard; the whole reaches {rate / floor['per_second']:.0%} of it"
+        )
+
+
+def measure_floor(running: stack.Stack, batch: int, seconds: float) -> dict[str, Any]:
+    """Run the bare script beside the idle Galw, on the same PostgreSQL and broker."""
+    env = running.environment(running.dialer)
+    order = {
+        "database_url": env["GALW_DATABASE_URL"],
+        "kafka_bootstrap": env["GALW_KAFKA_BOOTSTRAP"],
+        "batch": batch,
+        "seconds": seconds,
+    }
+    argv = [sys.executable, "-m", "benchmarks.lifecycles.floor"]
+    done = subprocess.run(argv, input=orjson.dumps(order) + b"\n", stdout=subprocess.PIPE, check=True)
+    return orjson.loads(done.stdout)
+
+
+def batching(running: stack.Stack) -> tuple[float, float]:
+    """Return how many changes the dialer's group commit has stored, in how many transactions."""
+    with urllib.request.urlopen(f"{running.own_url(running.dialer)}/metrics", timeout=5) as answer:
+        figures = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if line[:1] != "#")
+    return float(figures["dialer_commit_changes_total"]), float(figures["dialer_commits_total"])
 
 
 COUNTS = """
@@ -96,8 +132,9 @@ SELECT clock_timestamp() AS at,
 
 async def observe(
     running: stack.Stack, options: argparse.Namespace, connection: Any, admin: Client, bots: subprocess.Popen[bytes]
-) -> dict[str, Any]:
-    spies = []
+) -> tuple[float, int]:
+    """Watch for the given time, print the figures, and return calls a second and changes a transaction."""
+    spies: list[subprocess.Popen[bytes]] = []
     if options.profile:
         for name, pid in {**running.processes(), "operators": bots.pid}.items():
             if name in ("dialer", "crm", "notifier", "carrier", "operators"):
@@ -109,11 +146,13 @@ async def observe(
                         stderr=subprocess.DEVNULL,
                     )
                 )
+    stored = batching(running)
     before, costs = await connection.fetchrow(COUNTS), running.costs()
     bot_cost = stack.footprint(bots.pid).cpu_s
     optouts = await asyncio.create_task(opt_out(running, options, admin))
     after, costs_after = await connection.fetchrow(COUNTS), running.costs()
     bot_cost = stack.footprint(bots.pid).cpu_s - bot_cost
+    batch = [now - then for now, then in zip(batching(running), stored, strict=True)]
     for spy in spies:
         spy.wait(30)
     seconds = (after["at"] - before["at"]).total_seconds()
@@ -143,7 +182,9 @@ async def observe(
     print(f"commands {told['commands']}, refused {told['refused']}")
     outcomes = await connection.fetch("SELECT outcome, count(*) FROM dialer.attempts GROUP BY 1 ORDER BY 2 DESC")
     print({row[0]: row[1] for row in outcomes})
-    return {}
+    mean = batch[0] / max(1.0, batch[1])
+    print(f"{mean:.1f} changes a transaction of the group commit")
+    return rates["ended"], max(1, round(mean))
 
 
 def read_answers(ledger: Path) -> dict[str, float]:

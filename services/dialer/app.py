@@ -1,6 +1,7 @@
 """The dialer's composition root: settings in, a service with its routes and loops out; nothing else wires."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -23,7 +24,7 @@ from services.dialer.domain.attempts import Attempt
 from services.dialer.domain.operators import Operator
 from services.dialer.domain.pacing import Pacer
 from services.dialer.gateways import AriCarrier
-from services.dialer.ports import Fence, KeptPack, PoolView
+from services.dialer.ports import Change, Committed, Conflict, Fence, KeptPack, PoolView
 from services.dialer.settings import DialerSettings
 from services.dialer.store import DialerStore, news
 from services.dialer.store.campaigns import CampaignStore
@@ -33,6 +34,7 @@ from services.dialer.usecases import commands
 from services.dialer.usecases.obstacles import Explaining, PackOutlook
 from services.dialer.usecases.packgate import PackGatekeeper
 from services.dialer.usecases.packs import PackShelf, Shipped
+from services.dialer.workers.commits import GroupCommit
 from services.dialer.workers.leases import LeaseKeeper
 from services.dialer.workers.packs import run_pack_watch
 from services.dialer.workers.pool import PoolOwner
@@ -48,6 +50,7 @@ from services.runtime.ids import NewId, new_id
 from services.runtime.live import LiveHub, LivePush, Push, live_routes, push_routes
 from services.runtime.live.push import SECRET_HEADER, check_internal
 from services.runtime.messaging import open_messaging
+from services.runtime.outbox import OutboxSignal
 from services.runtime.service import Service
 
 log = structlog.get_logger()
@@ -56,11 +59,24 @@ PACKAGES = ("services.runtime", "services.dialer")
 SCHEMA = "dialer"
 
 
+class DeskStore(DialerStore):
+    """The store of the operators' commands: what several operators do within milliseconds is stored together."""
+
+    def __init__(self, pool: postgres.Pool, make_id: NewId, wake: OutboxSignal, clock: Clock) -> None:
+        """Share *pool* with the owners; `commits.run` must run as long as commands come."""
+        super().__init__(pool, make_id, wake)
+        self.commits: GroupCommit[Change, Committed | Conflict] = GroupCommit(super().commit, clock)
+
+    async def commit(self, changes: Sequence[Change]) -> list[Committed | Conflict]:
+        """Store independent changes through the group commit."""
+        return list(await asyncio.gather(*(self.commits.submit(change) for change in changes)))
+
+
 class Switchboard:
     """The wires between this instance's API, its pool owners, its screens, and the other instances."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, secret: bytes, store: DialerStore, instance_id: UUID, clock: Clock
+        self, session: aiohttp.ClientSession, secret: bytes, store: DeskStore, instance_id: UUID, clock: Clock
     ) -> None:
         """Hold the parts; the keeper and the hub are set once they exist."""
         self.instance_id = instance_id
@@ -238,7 +254,8 @@ async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make
     campaigns = CampaignStore(pool, make_id, messaging.signal)
     session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64), trust_env=False)
     secret = derive_key(settings.secret_key.get_secret_value(), "internal")
-    board = Switchboard(session, secret, store, make_id(), clock)
+    desk_store = DeskStore(pool, make_id, messaging.signal, clock)
+    board = Switchboard(session, secret, desk_store, make_id(), clock)
     carrier = AriCarrier(
         session, settings.asterisk_url or settings.carrier_url or "", technology=settings.asterisk_technology
     )
@@ -304,6 +321,5 @@ async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make
         readiness=checks,
         on_shutdown=[board.hub.close],
     )
-    return Service(
-        "dialer", app, [*messaging.loops, board.keeper.run, lambda: run_pack_watch(shelf, clock)], close, checks
-    )
+    loops = [*messaging.loops, board.keeper.run, desk_store.commits.run, lambda: run_pack_watch(shelf, clock)]
+    return Service("dialer", app, loops, close, checks)

@@ -63,6 +63,10 @@ class Reader(Protocol):
         """Return up to *max_records*, each partition in order; an empty list after a short wait without any."""
         ...
 
+    def wait(self, wait_ms: int) -> None:
+        """Let polls wait up to *wait_ms* for news from now on."""
+        ...
+
     def lag(self) -> int:
         """Return how many records of the assigned partitions are not read yet, as far as the broker told."""
         ...

@@ -189,6 +189,12 @@ class KafkaReader:
             raise
         return [_to_record(record) for records in found.values() for record in records]
 
+    def wait(self, wait_ms: int) -> None:
+        """Let polls, and the fetches behind them, wait up to *wait_ms* from now on."""
+        self._wait_ms = wait_ms
+        if self._consumer is not None:
+            self._consumer._fetcher._fetch_max_wait_ms = wait_ms
+
     def lag(self) -> int:
         """Return how many records are not read yet, as far as the broker told."""
         if self._consumer is None:

@@ -10,6 +10,7 @@ from services.runtime.bus import Bus
 from services.runtime.clock import Clock
 from services.runtime.confirmations import Confirmations
 from services.runtime.consumer import Consumer, Handlers
+from services.runtime.consumer.loop import FETCH_WAIT_MS
 from services.runtime.consumer.routes import dead_letter_routes
 from services.runtime.epoch import EpochKeeper, Epochs
 from services.runtime.health import Check
@@ -22,10 +23,6 @@ from services.runtime.recycle import Recycle
 from services.runtime.service import Loop
 from services.runtime.settings import Settings
 from services.runtime.shards import Shards
-
-# A fetch that finds nothing waits this long at the broker. On Tansu, which does not wake it on news, this is the
-# latency of a hop, and the shorter it is the more an idle service costs.
-FETCH_WAIT_MS = 100
 
 
 class Messaging:

@@ -102,6 +102,10 @@ class World:
         async with self.session.get(f"{self.carrier_url}/ledger") as response:
             return [orjson.loads(line) for line in (await response.read()).splitlines()]
 
+    async def met(self, call_id: str) -> bool:
+        """Tell whether customer and operator hear each other, by the carrier's own account."""
+        return any(line["channel_id"] == call_id and line["event"] == "meet" for line in await self.ledger())
+
     async def status(self) -> dict[str, Any]:
         """Return the carrier's counts."""
         async with self.session.get(f"{self.carrier_url}/status") as response:
@@ -147,7 +151,9 @@ async def work(world: World, desk: commands.Desk, operator_id: UUID, stop: async
     while not stop.is_set():
         body = await commands.show(desk, operator_id)
         try:
-            done[await act(desk, operator_id, body)] += 1
+            # As a person would, the operator speaks when the customer can be heard, and hangs up after that.
+            heard = body["state"] != "talking" or await world.met(body["call"]["call_id"])
+            done[await act(desk, operator_id, body) if heard else "waited"] += 1
         except ConflictError:
             done["conflict"] += 1
         await asyncio.sleep(0.02)

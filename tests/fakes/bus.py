@@ -93,6 +93,9 @@ class MemoryReader:
     def seek(self, partition: Partition, offset: int) -> None:
         self.positions[partition] = offset
 
+    def wait(self, wait_ms: int) -> None:
+        self.wait_s = wait_ms / 1000
+
     async def poll(self, max_records: int) -> list[Record]:
         self.broker.check()
         found = self._read(max_records)

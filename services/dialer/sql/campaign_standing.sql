@@ -1,8 +1,8 @@
 -- What a campaign's calls depend on besides its leads: live calls, the trunk's use, the pool's lease, the last decision.
 SELECT
-    (SELECT count(*) FROM attempts AS a WHERE a.pool_id = c.pool_id AND a.campaign_id = c.id AND a.state <> 'ended')
+    (SELECT count(*) FROM attempts AS a WHERE a.pool_id = c.pool_id AND a.campaign_id = c.id AND a.ended_at IS NULL)
     AS lines,
-    (SELECT count(*) FROM attempts AS a WHERE a.trunk = c.plan ->> 'trunk' AND a.state <> 'ended') AS channels_used,
+    (SELECT count(*) FROM attempts AS a WHERE a.trunk = c.plan ->> 'trunk' AND a.ended_at IS NULL) AS channels_used,
     t.channels, t.spend_cap_micros, t.cost_per_attempt_micros,
     CASE WHEN t.spend_on = current_date THEN t.spent_micros ELSE 0 END AS spent_micros,
     l.expires_at > clock_timestamp() AS owned,

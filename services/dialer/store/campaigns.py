@@ -180,10 +180,11 @@ class CampaignStore:
 
     async def enrol_operator(self, operator_id: UUID, name: str, default_pool: str, now: datetime) -> Operator:
         """Return an operator's row, made in the default pool when they come for the first time."""
-        async with postgres.transaction(self._pool) as conn:
+        async with postgres.single(self._pool) as conn:
             known = await conn.fetch(SQL["operator_list"], [operator_id])
-            if known and known[0]["name"] == name:
-                return rows.operator_from(known[0])
+        if known and known[0]["name"] == name:
+            return rows.operator_from(known[0])
+        async with postgres.transaction(self._pool) as conn:
             pool_id = await conn.fetchval(SQL["pool_find_by_name"], default_pool)
             if pool_id is None:
                 raise NotFoundError("There is no pool yet; a supervisor creates one with POST /api/dialer/pools.")

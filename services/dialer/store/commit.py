@@ -1,9 +1,9 @@
 """Storing changes in groups: lock in order, compare versions, write what fits, announce it, all in one transaction."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from services.dialer.domain.attempts import Attempt
@@ -17,6 +17,7 @@ from services.runtime.postgres import Connection
 from services.runtime.sql import load_sql
 
 SQL = load_sql("services.dialer")
+_Versioned = TypeVar("_Versioned", Attempt, Operator, Lead)
 
 
 @dataclass(slots=True)
@@ -54,6 +55,10 @@ async def commit_changes(
     """Store the changes that fit what is stored, in the caller's transaction; answers in order."""
     present = await _lock(conn, changes)
     answers = judge_changes(changes, present, now)
+    if any(isinstance(answer, Conflict) for answer in answers):
+        # Somebody was first, which is rare: judge again on the whole rows, which the answers carry.
+        await _read_rows(conn, changes, present)
+        answers = judge_changes(changes, present, now)
     fitting = [c for c, answer in zip(changes, answers, strict=True) if isinstance(answer, Committed)]
     await _write(conn, fitting, now=now, new_id=new_id)
     if present.erased:
@@ -63,7 +68,10 @@ async def commit_changes(
 
 
 async def _lock(conn: Connection, changes: Sequence[Change]) -> Present:
-    """Lock every row the changes touch: people, then attempts, operators, leads, each in the order of their ids."""
+    """Lock every row the changes touch: people, then attempts, operators, leads, each in the order of their ids.
+
+    Only versions are read, which is all that judging needs; the rows stand in with the rest as the changes want it.
+    """
     present = Present()
     contacts = {c for change in changes for c in _contacts(change)}
     for row in await conn.fetch(SQL["person_lock"], sorted(contacts)) if contacts else ():
@@ -71,13 +79,11 @@ async def _lock(conn: Connection, changes: Sequence[Change]) -> Present:
             present.suppressed.add(row["contact_id"])
         if row["erased"]:
             present.erased.add(row["contact_id"])
-    present.attempts = {
-        r["id"]: rows.attempt_from(r) for r in await _fetch(conn, "attempt_lock", _ids(changes, "attempt"))
-    }
-    present.operators = {
-        r["id"]: rows.operator_from(r) for r in await _fetch(conn, "operator_lock", _ids(changes, "operator"))
-    }
-    present.leads = {r["id"]: rows.lead_from(r) for r in await _fetch(conn, "lead_lock", _ids(changes, "lead"))}
+    present.attempts = await _versions(conn, "attempt_versions", [c.attempt for c in changes if c.attempt is not None])
+    present.operators = await _versions(
+        conn, "operator_versions", [c.operator for c in changes if c.operator is not None]
+    )
+    present.leads = await _versions(conn, "lead_versions", [c.lead for c in changes if c.lead is not None])
     calls = sorted({c.response.attempt_id for c in changes if c.response is not None})
     present.revisions = {r["attempt_id"]: r["revision"] for r in await _fetch(conn, "response_revisions", calls)}
     pools = sorted({c.fence.pool_id for c in changes if c.fence is not None})
@@ -95,6 +101,29 @@ async def _lock_dial(conn: Connection, changes: Sequence[Change], present: Prese
     present.stops = {(r["scope"], r["target"]) for r in await conn.fetch(SQL["stop_list"])}
     campaigns = sorted({a.campaign_id for a in dialed})
     present.campaigns = {r["id"]: r["state"] for r in await conn.fetch(SQL["campaign_states"], campaigns)}
+
+
+async def _versions(conn: Connection, name: str, wanted: Sequence[_Versioned]) -> dict[UUID, _Versioned]:
+    by_id = {one.id: one for one in wanted}
+    locked = await conn.fetch(SQL[name], sorted(by_id)) if by_id else ()
+    return {row["id"]: replace(by_id[row["id"]], version=row["version"]) for row in locked}
+
+
+async def _read_rows(conn: Connection, changes: Sequence[Change], present: Present) -> None:
+    """Read the rows whole, as they stand under the locks, and take back what judging has changed in *present*."""
+    present.attempts = {
+        r["id"]: rows.attempt_from(r) for r in await _fetch(conn, "attempt_lock", _ids(changes, "attempt"))
+    }
+    present.operators = {
+        r["id"]: rows.operator_from(r) for r in await _fetch(conn, "operator_lock", _ids(changes, "operator"))
+    }
+    present.leads = {r["id"]: rows.lead_from(r) for r in await _fetch(conn, "lead_lock", _ids(changes, "lead"))}
+    calls = sorted({c.response.attempt_id for c in changes if c.response is not None})
+    present.revisions = {r["attempt_id"]: r["revision"] for r in await _fetch(conn, "response_revisions", calls)}
+    contacts = sorted({c for change in changes for c in _contacts(change)})
+    locked = await _fetch(conn, "person_lock", contacts)
+    present.suppressed = {r["contact_id"] for r in locked if r["suppressed"]}
+    await _lock_dial(conn, changes, present)
 
 
 async def _fetch(conn: Connection, name: str, ids: list[UUID]) -> Iterable[Any]:

@@ -200,11 +200,11 @@ class DialerStore:
             return await commit_changes(conn, changes, now=now, new_id=self._new_id)
 
     async def _rows(self, name: str, *args: object) -> Sequence[rows.Row]:
-        async with postgres.transaction(self._pool) as conn:
+        async with postgres.single(self._pool) as conn:
             return await conn.fetch(SQL[name], *args)
 
     async def _row(self, name: str, *args: object) -> rows.Row | None:
-        async with postgres.transaction(self._pool) as conn:
+        async with postgres.single(self._pool) as conn:
             return await conn.fetchrow(SQL[name], *args)
 
     async def _one(self, name: str, *args: object, what: str) -> rows.Row:

@@ -46,7 +46,7 @@ async def show(desk: Desk, operator_id: UUID) -> dict[str, Any]:
 async def command(desk: Desk, operator_id: UUID, version: int | None, signal: operator_rules.Signal) -> dict[str, Any]:
     """Apply one of the operator's own wishes: ready, pause, offline, ready-in, accept or skip an offer."""
     operator = await desk.store.load_operator(operator_id)
-    _same_version(operator, version, await _body(desk, operator))
+    await _same_version(desk, operator, version)
     now = desk.clock.now()
     after = operator_rules.decide(operator, signal, now)
     if after is None:
@@ -164,16 +164,16 @@ _TRIES = 5
 
 async def _call(desk: Desk, operator_id: UUID, call_id: UUID, version: int | None) -> tuple[Operator, Attempt]:
     operator = await desk.store.load_operator(operator_id)
-    body = await _body(desk, operator)
     if operator.attempt_id != call_id:
-        raise ConflictError("You are not on this call.", present=body)
-    _same_version(operator, version, body)
+        raise ConflictError("You are not on this call.", present=await _body(desk, operator))
+    await _same_version(desk, operator, version)
     return operator, await desk.store.load_attempt(call_id)
 
 
-def _same_version(operator: Operator, version: int | None, body: dict[str, Any]) -> None:
+async def _same_version(desk: Desk, operator: Operator, version: int | None) -> None:
     if version is not None and version != operator.version:
-        raise ConflictError("Your screen was behind: the state has changed since.", present=body)
+        present = await _body(desk, operator)
+        raise ConflictError("Your screen was behind: the state has changed since.", present=present)
 
 
 async def _commit(desk: Desk, change: Change, operator: Operator) -> None:

@@ -93,7 +93,7 @@ class Board:
         self.wake_placing = asyncio.Event()
         self.wake_matching = asyncio.Event()
         self.on_operator: OperatorHeard | None = None
-        self.commits: GroupCommit[Change, Committed | Conflict] = GroupCommit(store.commit)
+        self.commits: GroupCommit[Change, Committed | Conflict] = GroupCommit(store.commit, clock)
         self._live = live
         self._database_at: tuple[datetime, float] | None = None
         self._valid_until = clock.monotonic() + LEASE_LIMIT_S

@@ -21,6 +21,9 @@ from services.runtime.errors import RejectedError, UnavailableError
 log = structlog.get_logger()
 
 HELD_BACK_S = 0.25
+GATHER_S = 0.02
+"""Signals that come this close together are answered by one decision, and its reservations are stored together."""
+
 UNAVAILABLE_S = 0.5
 MESSAGES_EVERY_S = 1.0
 RESTRICTED_FOR = timedelta(seconds=30)
@@ -45,6 +48,8 @@ class Placing:
         while True:
             wait_s = await self._place() if board.may_dial() else HELD_BACK_S
             await woken(board.wake_placing, wait_s)
+            await board.clock.sleep(GATHER_S)
+            board.wake_placing.clear()
 
     async def run_messages(self) -> None:
         """Send the cadence's message to those who were not reached; no operator is needed for that."""

@@ -38,6 +38,12 @@ SQL = load_sql("services.runtime")
 _LOG = structlog.get_logger(__name__)
 
 POLL_S = 0.1
+QUIET_POLL_S = 0.5
+"""How often an outbox is looked at in which nothing was found for `QUIET_AFTER_S`: our own commits wake the relay, so
+the poll is for those of other instances, and an idle service costs little."""
+QUIET_AFTER_S = 5.0
+GATHER_S = 0.03
+"""Rounds begin this far apart at least: under load each takes many facts, and a lone fact still goes at once."""
 LANE_ROWS = 500
 LANE_BYTES = 256 * 1024
 """One more payload of at most 256 KiB may follow: a batch stays below the brokers' default of one megabyte."""
@@ -100,11 +106,13 @@ class OutboxRelay:
         self._held = False
         self._sending = asyncio.Lock()
         self._failure: str | None = None
+        self._busy_at = clock.monotonic()
 
     async def run(self) -> None:
         """Send for ever; an outage only delays."""
         failures = 0
         while True:
+            began = self._clock.monotonic()
             try:
                 async with self._sending:
                     more = not self._held and await self._round()
@@ -118,6 +126,8 @@ class OutboxRelay:
                 continue
             if not more:
                 await self._wait()
+                if (early := began + GATHER_S - self._clock.monotonic()) > 0:
+                    await self._clock.sleep(early)
 
     async def hold(self) -> None:
         """Send nothing more until `release`; returns when what was being sent is resolved."""
@@ -140,7 +150,8 @@ class OutboxRelay:
 
     async def _wait(self) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._signal.wait(), POLL_S)
+            quiet = self._clock.monotonic() - self._busy_at > QUIET_AFTER_S
+            await asyncio.wait_for(self._signal.wait(), QUIET_POLL_S if quiet else POLL_S)
         self._signal.clear()
 
     async def _round(self) -> bool:
@@ -154,6 +165,8 @@ class OutboxRelay:
             if lane not in self._last:
                 await self._adopt(lane)
         batches, marked_at = await self._load(lanes)
+        if any(batch.rows for batch in batches):
+            self._busy_at = self._clock.monotonic()
         async with asyncio.TaskGroup() as group:
             for batch in batches:
                 group.create_task(self._send(batch))
