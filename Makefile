@@ -46,6 +46,12 @@ verify: setup kafka postgres15 chromium ## Run suites on Apache Kafka and Postgr
 		$(PYTEST) -n $(JOBS) -m "pg or broker or system or $(REAL_PEERS)" $(or $(TESTS),$(PROVEN))
 	$(if $(TESTS),,$(BIN)/python -m benchmarks.pacing reduced --jobs $(JOBS))
 
+BENCHMARKS := lifecycles idle scale leads live gate.bench
+
+bench: setup ## Measure one thing, alone on the machine: make bench WHAT=lifecycles (docs/performance.md lists them)
+	@test -n "$(filter $(BENCHMARKS),$(WHAT))" || { echo "make bench WHAT=… with one of: $(BENCHMARKS)"; exit 2; }
+	$(BIN)/python -m benchmarks.$(WHAT) $(ARGS)
+
 docs: setup ## Write the generated documents anew: settings, events' JSON Schemas, AsyncAPI
 	@$(BIN)/python -m tools.docs
 
