@@ -45,6 +45,8 @@ verify: setup kafka postgres15 chromium ## Run suites on Apache Kafka and Postgr
 	GALW_TEST_BROKER=kafka GALW_TEST_POSTGRES=pg15 \
 		$(PYTEST) -n $(JOBS) -m "pg or broker or system or $(REAL_PEERS)" $(or $(TESTS),$(PROVEN))
 	$(if $(TESTS),,$(BIN)/python -m benchmarks.pacing reduced --jobs $(JOBS))
+	$(if $(TESTS),,$(BIN)/python -m tests.oracle.compare --cases 100000 --walks 300 --jobs $(JOBS))
+	$(if $(TESTS),,$(BIN)/galw packs test)
 
 BENCHMARKS := lifecycles idle scale leads live gate.bench
 

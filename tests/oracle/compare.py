@@ -3,6 +3,7 @@
 import argparse
 import random
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -39,6 +40,20 @@ def compare(seed: int, cases: int, *, walks: int = 0) -> Tally:
         if problem:
             tally.differences.append(f"{problem}: {facts} -> {answer}")
     return tally
+
+
+def compare_in_parallel(seed: int, cases: int, *, walks: int, jobs: int) -> Tally:
+    """Compare with several processes, each with its share of the cases and a seed of its own."""
+    whole = Tally()
+    with ProcessPoolExecutor(jobs) as pool:
+        shares = [cases // jobs + (n < cases % jobs) for n in range(jobs)]
+        parts = [pool.submit(compare, seed + n, share, walks=walks // jobs) for n, share in enumerate(shares)]
+        for part in parts:
+            tally = part.result()
+            whole.differences += tally.differences
+            for answer, count in tally.answers.items():
+                whole.answers[answer] = whole.answers.get(answer, 0) + count
+    return whole
 
 
 def disagreement(
@@ -84,8 +99,9 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=100_000)
     parser.add_argument("--walks", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
     options = parser.parse_args()
-    tally = compare(options.seed, options.cases, walks=options.walks)
+    tally = compare_in_parallel(options.seed, options.cases, walks=options.walks, jobs=options.jobs)
     sys.stdout.write(
         f"{options.cases} cases, {options.walks} walked: {tally.answers}; {len(tally.differences)} differ\n"
     )

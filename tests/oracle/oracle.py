@@ -32,6 +32,8 @@ NORTH = (
     "America/Resolute America/Iqaluit"
 )
 Json = dict[str, Any]
+_NUMBERS: dict[tuple[str, str], tuple[set[str], set[str]]] = {}
+"""The zones and jurisdictions of numbers asked about before; finding them reads all prefixes."""
 
 
 def load() -> list[Json]:
@@ -72,7 +74,8 @@ class Oracle:
     # Where the person may be
 
     def where(self) -> tuple[set[str], set[str]]:
-        zones, codes = self.number_zones()
+        zones, codes = _NUMBERS.get((self.facts["number"], self.line)) or self.number_zones()
+        _NUMBERS[self.facts["number"], self.line] = zones, codes
         address = self.facts.get("address")
         if address is None:
             return zones, codes
