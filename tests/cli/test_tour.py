@@ -13,7 +13,7 @@ import pytest
 
 from services.standalone.children import free_port, wait_until
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[2]
 PEOPLE = Path(__file__).with_name("talkative.toml")
@@ -48,7 +48,7 @@ class Tour:
             )
 
     def wait_up(self) -> None:
-        wait_until(lambda: self.process.poll() is not None or "Sign in with" in self.said.read_text(), 200, "make run")
+        wait_until(lambda: self.process.poll() is not None or "Sign in with" in self.said.read_text(), 330, "make run")
         assert self.process.poll() is None, self.said.read_text()
 
     def typed(self, lines: list[str]) -> str:
