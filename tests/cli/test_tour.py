@@ -29,6 +29,8 @@ class Tour:
     """A folder as a fresh clone has it, `make run` in it, and the ports that stand for the README's."""
 
     def __init__(self, folder: Path) -> None:
+        # First where the virtual environment is at home: through the links below it would be installed for this folder.
+        subprocess.run([ROOT / "tools" / "setup.sh"], check=True, capture_output=True)
         self.folder = folder
         self.port, self.partner_port = free_port(), free_port()
         for entry in ROOT.iterdir():
