@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal
@@ -52,8 +52,15 @@ def is_outage(error: BaseException, connection: Connection | None) -> bool:
     The driver raises `InterfaceError` for a closed connection and for a wrong number of arguments alike.
     """
     if isinstance(error, asyncpg.InterfaceError) or (isinstance(error, OSError) and not _is_network(error)):
-        return connection is None or connection.is_closed()
+        return connection is None or _is_dead(connection)
     return isinstance(error, AWAY)
+
+
+def _is_dead(connection: Connection) -> bool:
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True  # It broke, and the pool took it back from us already.
 
 
 def _is_network(error: OSError) -> bool:
@@ -169,14 +176,17 @@ async def transaction(pool: Pool, wake: asyncio.Event | None = None) -> AsyncGen
             yield connection
     except asyncpg.InternalClientError as error:
         # A server that was killed in the middle of an answer can leave the driver believing that it still comes.
-        connection.terminate()
+        with suppress(asyncpg.InterfaceError):
+            connection.terminate()
         raise unavailable(error) from error
     except AWAY as error:
         if is_outage(error, connection):
             raise unavailable(error) from error
         raise
     finally:
-        await pool.release(connection)
+        # One that breaks only now has committed before, or raised already; the pool replaces it either way.
+        with suppress(*AWAY, asyncpg.InternalClientError):
+            await pool.release(connection)
     if wake is not None:
         wake.set()
 

@@ -36,6 +36,7 @@ class Cast:
     def __init__(self, folder: Path, *, broker: str, postgres: str, seed: int) -> None:
         """Prepare; `playing` starts everything. *broker* is `embedded` or `kafka`, *postgres* `embedded` or `pg15`."""
         self.folder = folder
+        folder.chmod(0o711)  # Before 16, PostgreSQL comes back to its folder by the path, as `nobody`.
         logs = folder / "logs"
         install = embedded_install() if postgres == "embedded" else debian_postgres_15()
         self.postgres = PostgresServer(folder / "postgres", install, fsync=False, max_connections=200)
@@ -81,7 +82,7 @@ class Cast:
                 service.start()
                 stack.callback(_end, service)
             for name, door in self.doors.items():
-                await stack.enter_async_context(_serving(proxy_app(self._routes(name)), door))
+                await stack.enter_async_context(serving(proxy_app(self._routes(name)), door))
             await self.ready()
             async with asyncio.TaskGroup() as keeping:
                 keeper = keeping.create_task(self._keep())
@@ -180,7 +181,8 @@ async def _says_ready(session: ClientSession, port: int) -> bool:
 
 
 @asynccontextmanager
-async def _serving(app: web.Application, port: int) -> AsyncGenerator[None]:
+async def serving(app: web.Application, port: int) -> AsyncGenerator[None]:
+    """Serve *app* for as long as the block runs."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2, handler_cancellation=True)
     await runner.setup()
     try:

@@ -317,7 +317,7 @@ async def test_a_change_of_what_does_not_exist_is_a_conflict(scene: Scene) -> No
     assert answer == Conflict("version")
 
 
-async def test_nobody_is_dialed_who_said_no_or_was_stopped_since_the_reservation(scene: Scene) -> None:
+async def test_no_dial_after_a_committed_opt_out_nor_during_a_stop(scene: Scene) -> None:
     person, number = await scene.reserved(), await scene.reserved()
     stopped = await scene.reserved()
     await scene.stage.suppress(person=person.contact_id)

@@ -129,3 +129,14 @@ def test_a_payload_that_no_broker_takes_is_refused_when_written() -> None:
     )
     with pytest.raises(RejectedError, match="too large to announce"):
         to_payload(huge)
+
+
+async def test_a_connection_that_dies_in_the_middle_is_an_outage_and_no_bug_of_ours(database_url: str) -> None:
+    async with await create_pool(database_url, "public") as pool, await create_pool(database_url, "public") as other:
+        with pytest.raises(UnavailableError):
+            async with transaction(pool) as connection:
+                pid = await connection.fetchval("SELECT pg_backend_pid()")
+                await other.execute("SELECT pg_terminate_backend($1)", pid)
+                await connection.execute("SELECT pg_sleep(5)")
+        async with transaction(pool) as connection:
+            assert await connection.fetchval("SELECT 1") == 1

@@ -92,14 +92,6 @@ MUTATIONS = (
         "the cap is 3",
         seeds=300,
     ),
-    Mutation(
-        "the end of a wrap-up loses the disposition when the store asks to decide again",
-        f"{DIALER}/workers/leases.py",
-        "        if lease is None:\n            await self._lose(pool_id",
-        "        if lease is None:\n            return\n            await self._lose(pool_id",
-        "",
-        seeds=300,
-    ),
 )
 
 
