@@ -75,7 +75,12 @@ class Writer:
         async with self.pool.acquire() as conn, conn.transaction():
             await self.lock(conn, people)
             await conn.fetch(DIALER["lead_lock"], sorted(lead for lead, _ in pairs))
-            await conn.fetch(DIALER["attempt_count_rung"], list(range(len(people))), people, [now()] * len(people))
+            n = len(people)
+            none = [None] * n
+            await conn.fetch(
+                DIALER["attempt_count_rung"], list(range(n)), people, [3] * n, [now()] * n, none, none, none, [""] * n
+            )
+            await conn.fetch(DIALER["trunk_live"], ["main"])
             await conn.fetch(DIALER["trunk_lock"], ["main"])
             await self.insert(conn, calls)
             await self.leads(conn, pairs, "busy", None, 2)
@@ -193,7 +198,7 @@ async def read(order: dict[str, Any]) -> None:
     heard = await asyncio.gather(
         *(consume(pool, name, order) for pool, name in zip(pools, ("crm", "notifier"), strict=True))
     )
-    print(heard[0], flush=True)
+    sys.stdout.write(f"{heard[0]}\n")
 
 
 async def consume(pool: Any, name: str, order: dict[str, Any]) -> int:
