@@ -22,6 +22,9 @@ from services.runtime.identity.principal import Role
 from services.runtime.ids import new_id
 from services.standalone.children import Footprint
 
+SETTLING_S = 10.0
+"""Everybody became ready at once; what is measured is a shift, not its first seconds."""
+
 PARTS = ("services", "postgres", "broker", "supervisor")
 
 
@@ -60,7 +63,7 @@ async def measure(running: stack.Stack, options: argparse.Namespace) -> None:
     tokens = await stack.sign_in(running, {boss: ("Boss", Role.ADMIN), **people})
     async with aiohttp.ClientSession(trust_env=False) as session:
         admin = Client(session, running.url, tokens[boss])
-        await import_people(admin, int(options.calls * options.seconds * 1.5))
+        await import_people(admin, int(options.calls * (options.seconds + 2 * SETTLING_S) * 1.5))
         await make_floor(admin)
         limits = {"calls_per_second": str(options.calls), "channels": 2000, "countries": ["GB"]}
         await admin.request("PUT", f"/api/dialer/trunks/{TRUNK}", limits)
@@ -85,6 +88,7 @@ async def measure(running: stack.Stack, options: argparse.Namespace) -> None:
         await launch(admin, campaign)
         await asyncio.to_thread(tell, load, {"answers": {QUESTION: "yes"}})
         await enrolled(running, said["connected"])
+        await asyncio.sleep(SETTLING_S)
         started = time.time()
         busy = await watch(running, options.seconds, f"all ready, {options.calls} calls a second")
         print_each(empty, busy, options.operators, "with calls")
