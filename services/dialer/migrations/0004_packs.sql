@@ -32,4 +32,6 @@ CREATE TABLE number_tables (
     body bytea NOT NULL,
     kept_at timestamptz NOT NULL
 );
+-- Writers wait meanwhile, as in 0003: a migration is one transaction.
+-- squawk-ignore require-concurrent-index-creation
 CREATE INDEX attempts_reserved ON attempts (reserved_at, id);
