@@ -32,6 +32,7 @@ from services.simulator.scenario import CampaignPlan, OperatorPlan, OtherEnd, Sc
 from tests.dialer import floor
 from tests.dialer.simulation.loop import START, VirtualLoop
 from tests.dialer.simulation.world import Instance, World
+from tests.fakes.gate import OneRuleGate
 
 HOURS = float(os.environ.get("GALW_SHIFT_HOURS", "0.5"))
 OPERATORS = 8
@@ -68,6 +69,9 @@ class Shift(World):
 
     def _lay_out(self) -> None:
         super()._lay_out()
+        self.gate = OneRuleGate()
+        trunk = self.db.trunks["main"]
+        trunk.interval, trunk.channels = timedelta(milliseconds=20), 100
         plan = self.campaign.plan
         self.campaign = replace(
             self.campaign,

@@ -192,7 +192,7 @@ class World:
         self.ledger: list[dict[str, Any]] = []
         people = People(seed, PEOPLE.odds_of)
         self.switch = Switch(loop, self.clock.now, people, self.ledger.append, seed=seed)
-        self.gate = HoursGate()
+        self.gate: OneRuleGate = HoursGate()
         self.db = MemoryDatabase(self.clock.now)
         self.told = Told()
         self.instances: list[Instance] = []

@@ -61,7 +61,7 @@ def test_there_is_a_sample_of_every_public_type_and_the_rest_is_private() -> Non
     private = set(EVENTS) - {one.event for one in PUBLIC_TYPES.values()}
     assert private == {
         *(crm.LeadEnrolled, crm.LeadWithdrawn, crm.ConsentWatermark),
-        *(dialer.OperatorStateChanged, notifier.MessageRequested),
+        *(dialer.OperatorStateChanged, dialer.PackChanged, notifier.MessageRequested),
     }
 
 
