@@ -234,7 +234,9 @@ class KafkaReader:
 async def bounded(work: Awaitable[T]) -> T:
     """Return what *work* returns, or raise `UnavailableError` when Kafka fails or does not answer in time."""
     try:
-        return await asyncio.wait_for(work, REQUEST_TIMEOUT_S)
+        # Not `wait_for`: before Python 3.12 it swallows a cancellation that comes together with the result.
+        async with asyncio.timeout(REQUEST_TIMEOUT_S):
+            return await work
     except (KafkaError, OSError, TimeoutError) as error:
         raise _unavailable(error) from error
 
@@ -256,7 +258,8 @@ async def _publish(producer: Any, partition: Partition, records: Sequence[Outgoi
 async def _close(stop: Awaitable[None]) -> None:
     # Closing may fail or hang while brokers are away; what matters is that we are done with it.
     with contextlib.suppress(KafkaError, OSError, TimeoutError):
-        await asyncio.wait_for(stop, 3.0)
+        async with asyncio.timeout(3.0):
+            await stop
 
 
 def _to_record(record: Any) -> Record:

@@ -96,7 +96,8 @@ async def run_service(
             await runner.cleanup()
             for service in services:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(service.close(), stop_timeout_s / 2)
+                    async with asyncio.timeout(stop_timeout_s / 2):
+                        await service.close()
             _LOG.info("service.stopped", services=[s.name for s in services])
 
 
@@ -113,8 +114,12 @@ async def _run_loops(loops: Sequence[Loop], stopping: Stopping) -> None:
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(loop(), name=getattr(loop, "__qualname__", "loop")) for loop in loops]
         await stopping.wait()
-        for task in tasks:
-            task.cancel()
+        pending = set(tasks)
+        while pending:
+            for task in pending:
+                task.cancel()
+            # A library may swallow a cancellation that comes at the wrong instant, so it is asked for again.
+            _, pending = await asyncio.wait(pending, timeout=1.0)
 
 
 @contextlib.contextmanager

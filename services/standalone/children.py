@@ -148,7 +148,8 @@ async def stop(child: subprocess.Popen[bytes], how: signal.Signals, grace_s: flo
     if child.poll() is None:
         child.send_signal(how)
         try:
-            return await asyncio.wait_for(exited(child), grace_s)
+            async with asyncio.timeout(grace_s):
+                return await exited(child)
         except TimeoutError:
             child.kill()
     return await exited(child)

@@ -102,7 +102,8 @@ class MemoryReader:
         if not found:
             self.broker.news.clear()
             try:
-                await asyncio.wait_for(self.broker.news.wait(), self.wait_s)
+                async with asyncio.timeout(self.wait_s):
+                    await self.broker.news.wait()
             except TimeoutError:
                 return []
             found = self._read(max_records)

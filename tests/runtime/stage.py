@@ -59,8 +59,11 @@ class Actor:
         self._tasks = [asyncio.get_running_loop().create_task(loop()) for loop in messaging.loops]
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
+        pending = set(self._tasks)
+        while pending:
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=1.0)
         for outcome in await asyncio.gather(*self._tasks, return_exceptions=True):
             assert isinstance(outcome, asyncio.CancelledError), outcome
         await self.messaging.close()

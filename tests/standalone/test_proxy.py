@@ -111,7 +111,8 @@ async def test_what_a_client_claims_about_its_way_is_dropped(client: ClientSessi
 
 async def test_a_stream_arrives_as_it_is_written(client: ClientSession, url: str) -> None:
     async with client.get(f"{url}/a/stream") as answer:
-        first = await asyncio.wait_for(answer.content.readuntil(b"\n\n"), 0.15)
+        async with asyncio.timeout(0.15):
+            first = await answer.content.readuntil(b"\n\n")
         assert first == b"data: 0\n\n"
         assert (await answer.content.read()).endswith(b"data: 2\n\n")
 

@@ -149,9 +149,10 @@ class OutboxRelay:
         return Health.of("outbox", self._failure and f"Facts wait to be sent: {self._failure}")
 
     async def _wait(self) -> None:
+        quiet = self._clock.monotonic() - self._busy_at > QUIET_AFTER_S
         with contextlib.suppress(TimeoutError):
-            quiet = self._clock.monotonic() - self._busy_at > QUIET_AFTER_S
-            await asyncio.wait_for(self._signal.wait(), QUIET_POLL_S if quiet else POLL_S)
+            async with asyncio.timeout(QUIET_POLL_S if quiet else POLL_S):
+                await self._signal.wait()
         self._signal.clear()
 
     async def _round(self) -> bool:
