@@ -28,7 +28,7 @@ run: setup ## Start everything on http://127.0.0.1:8080 (PORT=9000, PROCESSES=3,
 test: setup ## Run every test that needs no more than the locked dependencies
 	$(PYTEST) -n $(JOBS) -m "not ($(REAL_PEERS))" $(TESTS)
 
-check: setup ## Check format, lint, types, imports, migrations and units (under a minute)
+check: setup ## Check format, lint, types, imports, migrations and units (about two minutes)
 	$(BIN)/ruff format --check --quiet $(CODE)
 	$(BIN)/ruff check --quiet $(CODE)
 	$(BIN)/basedpyright
