@@ -18,10 +18,11 @@ from services.crm.usecases.contacts import create_contact
 from services.events.catalogue import BY_TYPE
 from services.events.envelope import Event
 from services.runtime.http import build_app
-from services.runtime.identity import Principal, Role, SignedOutError
+from services.runtime.identity import Role
 from services.runtime.ids import new_id
 from services.runtime.phone import E164, phone_digest
 from services.runtime.postgres import Pool, create_pool, migrate
+from tests.fakes.verifier import PlainVerifier
 from tests.peers import Databases
 
 Client = TestClient[web.Request, web.Application]
@@ -43,16 +44,6 @@ class MovedClock:
 
     async def sleep(self, seconds: float) -> None:
         self.at += timedelta(seconds=seconds)
-
-
-class PlainVerifier:
-    """Accepts `<role>:<user id>` as a token."""
-
-    async def verify(self, token: str) -> Principal:
-        role, _, user = token.partition(":")
-        if role not in set(Role):
-            raise SignedOutError("The token is not valid.")
-        return Principal(UUID(user), frozenset({Role(role)}), f"A {role}")
 
 
 def bearer(role: Role, user_id: int = 7) -> dict[str, str]:

@@ -22,9 +22,9 @@ from services.dialer.usecases.packgate import PackGatekeeper
 from services.runtime.clock import SystemClock
 from services.runtime.http import build_app
 from services.runtime.postgres import Pool, create_pool, migrate
-from tests.crm.conftest import PlainVerifier
 from tests.dialer.http import Client, Poked
 from tests.dialer.stages import MemoryStage, PgStage, Stage
+from tests.fakes.verifier import PlainVerifier
 from tests.peers import Databases
 
 CLOCK = SystemClock()

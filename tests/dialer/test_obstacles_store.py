@@ -26,8 +26,9 @@ from services.runtime.http import build_app
 from services.runtime.identity import Role
 from services.runtime.ids import new_id
 from services.runtime.messaging import OutboxSignal
-from tests.crm.conftest import PlainVerifier, bearer
+from tests.crm.conftest import bearer
 from tests.dialer import floor
+from tests.fakes.verifier import PlainVerifier
 from tests.peers import Databases
 from tests.runtime.http.role_matrix import wrongly_answered
 from tests.runtime.identity.conftest import MovedClock

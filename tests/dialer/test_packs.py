@@ -28,7 +28,8 @@ from services.runtime.identity import Role
 from services.runtime.ids import new_id
 from services.runtime.outbox import OutboxSignal
 from services.runtime.postgres import Pool, create_pool, migrate
-from tests.crm.conftest import MovedClock, PlainVerifier, bearer
+from tests.crm.conftest import MovedClock, bearer
+from tests.fakes.verifier import PlainVerifier
 from tests.peers import Databases
 
 pytestmark = pytest.mark.pg

@@ -14,7 +14,7 @@ from services.dialer.api.demo import DemoLine, demo_routes
 from services.dialer.api.page import POLICY, page_routes
 from services.runtime.clock import SystemClock
 from services.runtime.http import build_app
-from tests.runtime.http.conftest import PlainVerifier
+from tests.fakes.verifier import PlainVerifier
 
 Client = TestClient[web.Request, web.Application]
 FOLDER = files("services.dialer") / "page"

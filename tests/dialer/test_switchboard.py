@@ -18,7 +18,7 @@ from services.runtime.http import build_app
 from services.runtime.identity import Principal, Role
 from services.runtime.live import LiveHub, live_routes, push_routes
 from tests.fakes.dialer_store import MemoryDatabase, MemoryDialerStore
-from tests.runtime.http.conftest import PlainVerifier
+from tests.fakes.verifier import PlainVerifier
 
 SECRET = b"s" * 32
 ANN = UUID(int=1)

@@ -14,8 +14,9 @@ from services.runtime.http import build_app
 from services.runtime.identity import Role
 from services.runtime.ids import new_id
 from tests.fakes.bus import MemoryBroker, MemoryBus
+from tests.fakes.verifier import PlainVerifier
 from tests.peers import Databases
-from tests.runtime.http.conftest import Client, PlainVerifier, bearer
+from tests.runtime.http.conftest import Client, bearer
 from tests.runtime.http.role_matrix import wrongly_answered
 from tests.runtime.stage import Actor, changed, effect_handlers, prepare, stage
 from tests.runtime.waiting import until

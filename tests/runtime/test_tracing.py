@@ -18,8 +18,8 @@ from services.runtime.kafka import KafkaBus
 from services.runtime.postgres import Connection
 from services.runtime.tracing import batch_span, current_traceparent, span
 from tests.fakes.bus import MemoryBroker, MemoryBus
+from tests.fakes.verifier import PlainVerifier
 from tests.peers import Databases, RunningBroker
-from tests.runtime.http.conftest import PlainVerifier
 from tests.runtime.stage import Actor, changed, prepare, record_effects, stage
 from tests.runtime.waiting import until
 

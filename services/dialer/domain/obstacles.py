@@ -374,7 +374,8 @@ def _answer(
         rest = f" {free:,} leads could be called otherwise." if free else ""
         return f"{_capital(whole[0].text)}.{rest}"
     if free > 0:
-        lines = f"{standing.lines:,} are being called" if standing.lines else "nobody is being called yet"
+        verb = "is" if standing.lines == 1 else "are"
+        lines = f"{standing.lines:,} {verb} being called" if standing.lines else "nobody is being called yet"
         return f"{free:,} leads may be called; {lines}."
     largest = max(some, key=lambda one: one.leads, default=None)
     if largest is None:

@@ -1,4 +1,4 @@
-"""A small real application, its client, and a verifier whose tokens say who they are."""
+"""A small real application and its client."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -10,21 +10,12 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from services.runtime.clock import SystemClock
 from services.runtime.http import Limits, Routes, build_app
-from services.runtime.identity import Principal, Role, SignedOutError
+from services.runtime.identity import Role
 from services.runtime.postgres import Pool, create_pool, migrate
+from tests.fakes.verifier import PlainVerifier
 
 Client = TestClient[web.Request, web.Application]
 Serve = Callable[..., Awaitable[Client]]
-
-
-class PlainVerifier:
-    """Accepts `<role>` or `<role>:<user id>` as a token."""
-
-    async def verify(self, token: str) -> Principal:
-        role, _, user = token.partition(":")
-        if role not in set(Role):
-            raise SignedOutError("The token is not valid.")
-        return Principal(UUID(user) if user else UUID(int=7), frozenset({Role(role)}), f"A {role}")
 
 
 @pytest.fixture

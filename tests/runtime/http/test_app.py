@@ -6,7 +6,8 @@ from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 from services.runtime.clock import SystemClock
 from services.runtime.health import Health
 from services.runtime.http import PUBLIC, Limits, Routes, build_app, client_address, combine, routes_of
-from tests.runtime.http.conftest import PlainVerifier, Serve
+from tests.fakes.verifier import PlainVerifier
+from tests.runtime.http.conftest import Serve
 from tests.runtime.http.test_requests import MARKETING, bike_routes
 
 

@@ -33,7 +33,8 @@ from services.runtime.http import (
     build_app,
 )
 from services.runtime.identity import Role
-from tests.runtime.http.conftest import Client, PlainVerifier, Serve, bearer, parts
+from tests.fakes.verifier import PlainVerifier
+from tests.runtime.http.conftest import Client, Serve, bearer, parts
 
 
 class Colour(StrEnum):

@@ -10,7 +10,7 @@ from services.runtime.clock import SystemClock
 from services.runtime.http import build_app
 from services.runtime.identity import Principal, Role
 from services.runtime.live import LiveHub, live_routes
-from tests.runtime.http.conftest import PlainVerifier
+from tests.fakes.verifier import PlainVerifier
 
 
 async def serve(port: int) -> None:

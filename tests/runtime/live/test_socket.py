@@ -29,7 +29,7 @@ from services.runtime.live import (
     push_routes,
 )
 from services.standalone.children import free_port
-from tests.runtime.http.conftest import PlainVerifier
+from tests.fakes.verifier import PlainVerifier
 
 ANN = UUID(int=1)
 TOKEN = f"operator:{ANN}"
