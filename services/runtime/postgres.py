@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import asyncpg
 import orjson
@@ -34,6 +34,7 @@ AWAY = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
@@ -43,7 +44,11 @@ AWAY = (
     asyncpg.LockNotAvailableError,
     asyncpg.ReadOnlySQLTransactionError,
 )
-"""What means "not now": the server is away, full, restarting or has undone us; the same work may succeed later."""
+"""What means "not now": the server is away, full, restarting or has undone us; the same work may succeed later.
+
+`InternalClientError` is a driver that lost its place in the protocol: a server was killed in the middle of an answer,
+or a wait was cancelled at the wrong instant. Another connection is all that it needs.
+"""
 
 
 def is_outage(error: BaseException, connection: Connection | None) -> bool:
@@ -107,7 +112,11 @@ async def connect(url: str, schema: str, application_name: str) -> "asyncpg.Conn
         connection = await asyncpg.connect(
             url, server_settings=session_settings(schema, application_name), timeout=5, command_timeout=10
         )
-        await prepare_connection(connection)
+        try:
+            await prepare_connection(connection)
+        except BaseException:
+            connection.terminate()
+            raise
     except AWAY as error:
         raise unavailable(error) from error
     return connection
@@ -174,18 +183,11 @@ async def transaction(pool: Pool, wake: asyncio.Event | None = None) -> AsyncGen
     try:
         async with connection.transaction():
             yield connection
-    except asyncpg.InternalClientError as error:
-        # A server that was killed in the middle of an answer can leave the driver believing that it still comes.
-        with suppress(asyncpg.InterfaceError):
-            connection.terminate()
-        raise unavailable(error) from error
     except AWAY as error:
-        if is_outage(error, connection):
-            raise unavailable(error) from error
-        raise
+        _reraise(error, connection)
     finally:
         # One that breaks only now has committed before, or raised already; the pool replaces it either way.
-        with suppress(*AWAY, asyncpg.InternalClientError):
+        with suppress(*AWAY):
             await pool.release(connection)
     if wake is not None:
         wake.set()
@@ -201,11 +203,20 @@ async def single(pool: Pool) -> AsyncGenerator[Connection]:
     try:
         yield connection
     except AWAY as error:
-        if is_outage(error, connection):
-            raise unavailable(error) from error
-        raise
+        _reraise(error, connection)
     finally:
-        await pool.release(connection)
+        with suppress(*AWAY):
+            await pool.release(connection)
+
+
+def _reraise(error: Exception, connection: Connection) -> NoReturn:
+    """Raise "try again later" in the place of an outage, and *error* itself when it is a fault of ours."""
+    if not is_outage(error, connection):
+        raise error
+    if isinstance(error, asyncpg.InternalClientError):
+        with suppress(asyncpg.InterfaceError):
+            connection.terminate()
+    raise unavailable(error) from error
 
 
 Phase = Literal["all", "pre", "post"]

@@ -93,7 +93,7 @@ async def forecast_launch(
         operators=operators,
         lines=found["lines"],
         finished_at=launch_at + timedelta(seconds=ends["mean"]),
-        plus_minus=timedelta(seconds=ends["half"]),
+        plus_minus=timedelta(seconds=round(ends["half"])),
         occupancy=found["occupancy"]["mean"],
         abandoned=found["share"]["mean"],
         rests_on_lines=found["rests_on_lines"],
