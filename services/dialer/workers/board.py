@@ -1,10 +1,10 @@
 """What the owner of a pool keeps in mind, and the acts that several of its parts share."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, ParamSpec, Protocol
 from uuid import UUID
 
 import structlog
@@ -37,6 +37,7 @@ from services.runtime.errors import NotFoundError, RejectedError, UnavailableErr
 from services.runtime.ids import NewId
 
 log = structlog.get_logger()
+P = ParamSpec("P")
 
 CONSENT_VIEW_LIMIT = timedelta(seconds=5)
 """A view of consents older than this places no new call."""
@@ -260,7 +261,7 @@ class Board:
         if operator is None:
             return
         attempt, lead = await self._call_of(operator)
-        await self.quietly(self._live.push(operator_id, "operator", views.operator_body(operator, attempt, lead)))
+        await self.quietly(self._live.push, operator_id, "operator", views.operator_body(operator, attempt, lead))
 
     async def _call_of(self, operator: Operator) -> tuple[Attempt | None, Lead | None]:
         """Return the call an operator has on the screen, also one that has ended and is wrapped up."""
@@ -308,10 +309,10 @@ class Board:
             finally:
                 self._tasks = None
 
-    async def quietly(self, work: Coroutine[Any, Any, None]) -> None:
+    async def quietly(self, work: Callable[P, Awaitable[None]], *args: P.args, **kwargs: P.kwargs) -> None:
         """Do *work* whose failure a later look makes good."""
         try:
-            await work
+            await work(*args, **kwargs)
         except (UnavailableError, NotFoundError, RejectedError) as error:
             log.warning("pool.put_off", pool_id=str(self.pool.id), error=error.message)
 

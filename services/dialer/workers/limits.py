@@ -26,7 +26,7 @@ class Limits:
             await board.clock.sleep(LIMITS_EVERY_S)
             now = board.now()
             for operator in list(board.operators.values()):
-                await board.quietly(self._enforce(operator, now))
+                await board.quietly(self._enforce, operator, now)
 
     async def _enforce(self, operator: Operator, now: datetime) -> None:
         board = self._board

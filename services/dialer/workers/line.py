@@ -85,7 +85,7 @@ class CarrierLine:
             board.spawn(self._resume(call, channel))
         for orphan in channels.values():
             if not orphan.id.startswith(LEG_PREFIX) and self._call(orphan.id) is None:
-                board.spawn(board.quietly(board.carrier.hang_up(orphan.id)))
+                board.spawn(board.quietly(board.carrier.hang_up, orphan.id))
 
     async def _resume(self, call: LiveCall, channel: ChannelView | None) -> None:
         try:
@@ -98,11 +98,11 @@ class CarrierLine:
         board, state = self._board, call.attempt.state
         if state is AttemptState.RESERVED:
             if channel is not None:
-                await board.quietly(board.carrier.hang_up(channel.id))
+                await board.quietly(board.carrier.hang_up, channel.id)
             await call.apply(attempt_rules.Withdrawn())
         elif channel is None or channel.state == "Down":
             if channel is not None:
-                await board.quietly(board.carrier.hang_up(channel.id))
+                await board.quietly(board.carrier.hang_up, channel.id)
             await call.apply(attempt_rules.Vanished())
         else:
             log.info("call.adopted", attempt_id=call.channel, state=state.value, channel=channel.state)

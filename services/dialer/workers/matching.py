@@ -126,9 +126,9 @@ class Matching:
             self._raising.pop(leg, None)
             if leg in self._legs:
                 self._legs.discard(leg)
-                await board.quietly(board.carrier.hang_up(leg))
+                await board.quietly(board.carrier.hang_up, leg)
         elif leg not in self._legs and operator.assignable and board.synced:
-            await board.quietly(self._raise_leg(operator.id))
+            await board.quietly(self._raise_leg, operator.id)
 
 
 def leg_of(operator_id: UUID) -> str:

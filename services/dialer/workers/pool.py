@@ -137,7 +137,7 @@ class PoolOwner:
         if attempt.hangup_requested and not before.hangup_requested:
             board.spawn(call.request_hangup())
         if attempt.held != before.held:
-            board.spawn(board.quietly(board.carrier.hold(call.channel, attempt.held)))
+            board.spawn(board.quietly(board.carrier.hold, call.channel, attempt.held))
 
     def wake(self) -> None:
         """Look again at campaigns, operators and stops: somebody changed something."""
@@ -151,7 +151,7 @@ class PoolOwner:
         if after.assignable:
             board.wake_matching.set()
         if after.state is OperatorState.RESERVED and after.reason == operator_rules.ACCEPTED:
-            await board.quietly(self._offers.dial(after))
+            await board.quietly(self._offers.dial, after)
         await board.push(after.id)
         board.wake_placing.set()
 

@@ -44,7 +44,7 @@ class Reserving:
         board.calls.update((call.attempt.id, call) for call in started)
         for call in started:
             # From here on each call has its own story; whatever else fails, none is left without one.
-            await board.quietly(self._promise(call.attempt))
+            await board.quietly(self._promise, call.attempt)
             board.spawn(self._run_call(call))
         for candidate, answer in zip(candidates, answers, strict=True):
             if isinstance(answer, Refusal):

@@ -19,10 +19,22 @@ class Lifeline:
         self.steps = 0
         self.doomed_at: int | None = None
         self.dead = asyncio.Event()
+        self._cut_off_until = 0.0
 
     def doom(self, within: int) -> None:
         """Die at one of the next *within* steps."""
         self.doomed_at = self.steps + self._rng.randint(1, within)
+
+    def cut_off(self, for_s: float) -> None:
+        """Let the line to the database hang: what is asked and what is answered stays under way for so long."""
+        self._cut_off_until = asyncio.get_running_loop().time() + for_s
+
+    async def pass_line(self) -> None:
+        """Be under way to the database or back."""
+        late_s = self._cut_off_until - asyncio.get_running_loop().time()
+        if late_s > 0:
+            await asyncio.sleep(late_s)
+        await self.step()
 
     async def step(self) -> None:
         """Stand before or after one effect: a short time passes, or the process ends here."""
@@ -51,9 +63,9 @@ class Mortal:
         method = getattr(self._store, name)
 
         async def call(*args: Any, **kwargs: Any) -> Any:
-            await self._life.step()
+            await self._life.pass_line()
             answer = await method(*args, **kwargs)
-            await self._life.step()
+            await self._life.pass_line()
             return answer
 
         return call

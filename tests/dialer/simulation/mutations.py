@@ -28,7 +28,7 @@ class Mutation:
     was: str
     becomes: str
     found_by: str
-    seeds: int = 60
+    seeds: int = 100
 
 
 MUTATIONS = (
@@ -37,16 +37,21 @@ MUTATIONS = (
         f"{DIALER}/store/commit.py",
         "    return _dial_misfit(change.attempt, present) if change.dial and change.attempt is not None else None",
         "    return None",
-        "after the person had refused",
-        seeds=300,
+        "was committed",
     ),
     Mutation(
         "a write of an owner whose lease is another's is let through",
         f"{DIALER}/store/commit.py",
         "    if fence is not None and present.epochs.get(fence.pool_id) != fence.epoch:",
         "    if fence is not None and fence.pool_id not in present.epochs:",
+        "in a pool that is another's",
+    ),
+    Mutation(
+        "a row of an operator that has changed meanwhile is written over",
+        f"{DIALER}/store/commit.py",
+        "        (change.operator, present.operators),\n",
         "",
-        seeds=300,
+        "",
     ),
     Mutation(
         "a call that ended unknown is tried again by itself",
@@ -58,15 +63,15 @@ MUTATIONS = (
     Mutation(
         "an operator in a call is given another",
         f"{DIALER}/domain/operators.py",
-        "            previewed = operator.state is _S.RESERVED and operator.attempt_id == attempt_id",
-        "            previewed = operator.state in (_S.RESERVED, _S.TALKING)",
-        "while in call",
+        "        return self.state is OperatorState.READY and self.disconnected_at is None",
+        "        return self.state in (OperatorState.READY, OperatorState.TALKING) and self.disconnected_at is None",
+        "is stuck",
     ),
     Mutation(
         "a dial whose answer was lost is sent again",
         f"{DIALER}/workers/calls.py",
         '            log.warning("call.dial_unanswered", attempt_id=self.channel)',
-        "            await desk.carrier.dial(self.channel, self.attempt.ring_timeout_s)",
+        "            return await self._dial(began)",
         "dialed a second time",
     ),
     Mutation(
@@ -89,8 +94,7 @@ MUTATIONS = (
         f"{DIALER}/store/reserve.py",
         "    if index in ground.capped:",
         "    if False and index in ground.capped:",
-        "the cap is 3",
-        seeds=300,
+        "the cap is",
     ),
 )
 

@@ -27,8 +27,12 @@ def silence() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+# `make check` runs the first seeds, `make test` all.
+CHUNKS = [pytest.param(n, marks=[pytest.mark.long] if n else []) for n in range(0, SEEDS, CHUNK)]
+
+
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
+@pytest.mark.parametrize("first", CHUNKS)
 def test_every_crash_point_between_two_effects_leaves_a_state_that_the_next_start_resolves(first: int) -> None:
     tally = Tally()
     for seed in range(first, min(first + CHUNK, SEEDS)):

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -20,7 +21,17 @@ from services.dialer.domain.campaigns import Campaign, CampaignState, Cap, Plan
 from services.dialer.domain.leads import CallStep, Lead, LeadState, Person, Phone, RetryRule, Stream
 from services.dialer.domain.operators import Operator, OperatorState
 from services.dialer.domain.pacing import Mode, Pacer
-from services.dialer.ports import Fence, GateHistory, Pool, PoolView
+from services.dialer.ports import (
+    Change,
+    Committed,
+    Conflict,
+    Fence,
+    GateHistory,
+    Pool,
+    PoolView,
+    Refusal,
+    Reservation,
+)
 from services.dialer.store.reserve import TrunkUse
 from services.dialer.usecases import commands
 from services.dialer.usecases.gatekeeper import Verdict
@@ -52,6 +63,9 @@ RESTED_S = 4.0
 INTERVAL = timedelta(milliseconds=200)
 CALLS_PER_SECOND = 5
 CHANNELS = 6
+CAP = 2
+"""Rings per person; the retries below allow more, so that it is the cap that holds them back."""
+
 LEGAL_HOURS = ((0.0, 22.0), (28.0, TROUBLE_S + REST_S))
 """Virtual seconds in which people may be called, by the later of the hosts' and the database's clock."""
 
@@ -96,9 +110,56 @@ class Told:
     """Since when, by the database's clock, the hosts' clocks have been wrong by how much."""
 
     failures: list[str] = field(default_factory=list[str])
+    wrong_writes: list[str] = field(default_factory=list[str])
     kills: int = 0
+    hangs: int = 0
     faults: int = 0
     lost_lines: int = 0
+
+
+class WatchedStore(MemoryDialerStore):
+    """The store of one instance; what it lets through although it must not is told."""
+
+    def __init__(self, database: MemoryDatabase, instance_id: UUID, told: Told) -> None:
+        """Write to *database* as the instance of this id."""
+        super().__init__(database)
+        self._instance_id = instance_id
+        self._told = told
+
+    async def reserve(self, reservations: Sequence[Reservation]) -> list[Attempt | Refusal]:
+        """Reserve as the store does, and look whose pool it was."""
+        owners = self._owners()
+        answers = await super().reserve(reservations)
+        for answer in answers:
+            if isinstance(answer, Attempt):
+                self._look_at_owner(owners, answer.pool_id, f"reserved {answer.id}")
+        return answers
+
+    async def commit(self, changes: Sequence[Change]) -> list[Committed | Conflict]:
+        """Store as the store does, and look whose pool it was and whether a dial was still wanted."""
+        owners, refused, stopped = self._owners(), set(self.db.suppressed), bool(self.db.stops)
+        answers = await super().commit(changes)
+        for change, answer in zip(changes, answers, strict=True):
+            if not isinstance(answer, Committed):
+                continue
+            if change.fence is not None:
+                self._look_at_owner(owners, change.fence.pool_id, "changed a row")
+            if change.dial and change.attempt is not None:
+                self._look_at_dial(change.attempt, refused, stopped=stopped)
+        return answers
+
+    def _owners(self) -> dict[UUID, UUID | None]:
+        return {pool_id: lease.owner for pool_id, lease in self.db.leases.items()}
+
+    def _look_at_owner(self, owners: dict[UUID, UUID | None], pool_id: UUID, did: str) -> None:
+        if owners[pool_id] != self._instance_id:
+            self._told.wrong_writes.append(f"{self._instance_id} {did} in a pool that is another's")
+
+    def _look_at_dial(self, attempt: Attempt, refused: set[UUID], *, stopped: bool) -> None:
+        if attempt.contact_id in refused:
+            self._told.wrong_writes.append(f"the dial of {attempt.id} was committed after the person had refused")
+        if stopped:
+            self._told.wrong_writes.append(f"the dial of {attempt.id} was committed during an emergency stop")
 
 
 class WatchedOwner(PoolOwner):
@@ -133,7 +194,7 @@ class Instance:
         self.id = world.new_id()
         self.life = Lifeline(world.rng)
         self.carrier = MemoryCarrier(world.switch, self.life)
-        self.store = cast("LeaseStore", Mortal(MemoryDialerStore(world.db), self.life))
+        self.store = cast("LeaseStore", Mortal(WatchedStore(world.db, self.id, world.told), self.life))
         self.keeper = LeaseKeeper(self.id, f"http://{self.id}", self.store, self._make_owner, world.host_clock)
         self.task: asyncio.Task[None] | None = None
 
@@ -215,7 +276,7 @@ class World:
             ratio=2.0,
             caller_ids=("+441632960999",),
             cadence=CADENCE,
-            caps=(Cap(maximum=3, window=timedelta(hours=24)),),
+            caps=(Cap(maximum=CAP, window=timedelta(hours=24)),),
         )
         campaign = Campaign(
             self.new_id(), "Sim", CampaignState.RUNNING, pool.id, plan, 1, START, script, 1, launched_at=START
@@ -261,6 +322,7 @@ class World:
             tasks.create_task(self._stop_and_lift())
             tasks.create_task(self._garble())
             tasks.create_task(self._shift_clocks())
+            tasks.create_task(self._cut_off())
             await asyncio.sleep(TROUBLE_S)
             self.calm = True
             campaign = self.db.campaigns[self.campaign.id]
@@ -341,6 +403,14 @@ class World:
             instance.carrier.cut()
             self.told.lost_lines += 1
 
+    async def _cut_off(self) -> None:
+        """Let one instance's line to the database hang, often for longer than a lease lives."""
+        while not self.calm:
+            await asyncio.sleep(self.rng.uniform(8, 30))
+            if self.instances and not self.calm:
+                self.rng.choice(self.instances).life.cut_off(for_s=self.rng.choice((0.7, 3.0, 5.0, 9.0)))
+                self.told.hangs += 1
+
     async def _shift_clocks(self) -> None:
         """Let the hosts' clocks jump ahead of the database's, behind it, and back."""
         while not self.calm:
@@ -419,6 +489,7 @@ class World:
         rings = [line for line in self.ledger if line["event"] == "ring" and not _is_leg(line)]
         broken = judge(self.ledger) + self._unrest()
         broken += [f"an owner failed by itself: {failure}" for failure in self.told.failures]
+        broken += self.told.wrong_writes
         for line in rings:
             broken += self._ring_problems(line, attempts.get(line["channel_id"]))
         for attempt in attempts.values():
@@ -482,7 +553,7 @@ class World:
 
     def _cap_problems(self, rings: list[dict[str, Any]], attempts: dict[str, Attempt]) -> list[str]:
         rung = Counter(attempts[r["channel_id"]].contact_id for r in rings if r["channel_id"] in attempts)
-        return [f"{contact} was rung {n} times, the cap is 3" for contact, n in rung.items() if n > 3]
+        return [f"{contact} was rung {n} times, the cap is {CAP}" for contact, n in rung.items() if n > CAP]
 
     def _trunk_problems(self, rings: list[dict[str, Any]]) -> list[str]:
         """Return where the trunk was overdrawn: channels at any instant, calls over any few seconds."""
