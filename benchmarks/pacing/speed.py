@@ -8,7 +8,7 @@ import orjson
 
 from services.cli.pace import answer
 from services.dialer.domain.pacing import Pacer
-from services.dialer.domain.pacing.wire import parse_floor
+from services.dialer.domain.pacing.wire import Reader
 
 DECISIONS = 4_000
 WARM_UP = 400
@@ -18,20 +18,21 @@ def measure() -> None:
     """Print the median and the 99th percentile of a decision alone, and of a whole line in and out."""
     draw = random.Random(1)
     now = 1_000.0
-    ringing = [now - draw.uniform(0.0, 25.0) for _ in range(300)]
+    ringing = sorted(now - draw.uniform(0.0, 25.0) for _ in range(300))
     states = [(draw.choice(["talking"] * 19 + ["ready"]), now - draw.expovariate(1 / 60)) for _ in range(100)]
     alone, whole = Pacer(), Pacer()
+    reader, own = Reader(), Reader()
     decided: list[float] = []
     answered: list[float] = []
     for index in range(DECISIONS + WARM_UP):
-        now += 0.05
+        now += 0.07
         events: list[dict[str, object]] = []
         # A signal brings one or two news: a line ends, an operator finishes.
-        line = draw.randrange(300)
-        ring_s, ringing[line] = now - ringing[line], now
-        events.append(
-            {"at": now, "campaign": "a", "kind": draw.choice(["answered", "no_answer", "no_answer"]), "ring_s": ring_s}
-        )
+        answers = draw.random() < 0.3
+        line = draw.randrange(150, 300) if answers else 0
+        ring_s = now - ringing.pop(line)
+        ringing.append(now)
+        events.append({"at": now, "campaign": "a", "kind": "answered" if answers else "no_answer", "ring_s": ring_s})
         if index % 3 == 0:
             who = draw.randrange(100)
             events.append(
@@ -49,11 +50,11 @@ def measure() -> None:
                 "events": events,
             }
         )
-        floor = parse_floor(orjson.loads(raw))
+        floor = reader.read(orjson.loads(raw))
         began = time.perf_counter()
         alone.decide(floor)
         middle = time.perf_counter()
-        answer(whole, raw)
+        answer(whole, own, raw)
         if index >= WARM_UP:
             decided.append(middle - began)
             answered.append(time.perf_counter() - middle)

@@ -8,16 +8,16 @@ import click
 import orjson
 
 from services.dialer.domain.pacing.engine import Pacer
-from services.dialer.domain.pacing.wire import WrongLineError, parse_floor, to_answer
+from services.dialer.domain.pacing.wire import Reader, WrongLineError, to_answer
 
 # A line of a million events has about 100 MB; a longer one is not a snapshot, and is refused piece by piece.
 MAX_LINE_BYTES = 512 * 1024 * 1024
 
 
-def answer(pacer: Pacer, line: bytes) -> bytes:
+def answer(pacer: Pacer, reader: Reader, line: bytes) -> bytes:
     """Return the answer to one line: a decision, or an error that changed nothing."""
     try:
-        floor = parse_floor(orjson.loads(line))
+        floor = reader.read(orjson.loads(line))
     except orjson.JSONDecodeError as error:
         return orjson.dumps({"error": {"field": "line", "expected": "a JSON object", "found": str(error)}})
     except WrongLineError as error:
@@ -27,9 +27,10 @@ def answer(pacer: Pacer, line: bytes) -> bytes:
 
 def serve(source: BinaryIO, sink: BinaryIO, pacer: Pacer) -> None:
     """Answer lines until the source ends."""
+    reader = Reader()
     while line := source.readline(MAX_LINE_BYTES):
         if line.strip():
-            sink.write(answer(pacer, line) + b"\n")
+            sink.write(answer(pacer, reader, line) + b"\n")
             sink.flush()
 
 

@@ -44,13 +44,13 @@ class Best:
             ready += operator.state is OperatorState.READY
             busy += operator.state in (OperatorState.TALKING, OperatorState.WRAPUP)
         answering = [
-            chance for since in campaign.ringing if (chance := self._chance(floor.now - since, horizon_s)) > 1e-3
+            (chance, 1) for since in campaign.ringing if (chance := self._chance(floor.now - since, horizon_s)) > 1e-3
         ]
         spare = Spare(ready - len(campaign.waiting), [finishes] * busy, answering)
         new = self._chance(0.0, horizon_s)
         lines = 0
         while lines < 40 * len(floor.operators) and spare.chance_none() <= self.tau:
-            spare.add_line(new)
+            spare.add_lines(1, new)
             lines += 1
         return place(floor, lines, 0.5)
 

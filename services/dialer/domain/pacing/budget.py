@@ -7,6 +7,7 @@ hardly spends; when the window is overspent, only one line per idle operator. No
 
 from collections import deque
 from collections.abc import Mapping
+from itertools import islice
 from math import exp, floor, sqrt
 from typing import Any
 
@@ -66,7 +67,9 @@ class Budget:
         seconds = self.cap.window.seconds
         if self.cap.window.kind is WindowKind.ROLLING:
             while self.steps and self.steps[0][0] + seconds * (1.0 + 1.0 / ROLLING_STEPS) <= now:
-                self.steps.popleft()
+                _, answered, abandoned = self.steps.popleft()
+                self.answered -= answered
+                self.abandoned -= abandoned
         elif now >= self.opened_at + seconds:
             self.opened_at += floor((now - self.opened_at) / seconds) * seconds
             self.answered = self.abandoned = 0.0
@@ -89,24 +92,16 @@ class Budget:
                 self.steps.append([at, 0.0, 0.0])
             self.steps[-1][1] += answered
             self.steps[-1][2] += abandoned
-        else:
-            self.answered += answered
-            self.abandoned += abandoned
-
-    def totals(self) -> tuple[float, float]:
-        """Return what was answered and abandoned inside the window."""
-        if self.cap.window.kind is not WindowKind.ROLLING:
-            return self.answered, self.abandoned
-        return sum(step[1] for step in self.steps), sum(step[2] for step in self.steps)
+        self.answered += answered
+        self.abandoned += abandoned
 
     def in_hand(self) -> float:
         """Return how many abandonments the window still allows; negative when it was overspent."""
         rate = self.cap.rate
-        answered, abandoned = self.totals()
-        hand = rate * answered - abandoned
+        hand = rate * self.answered - self.abandoned
         if self.cap.window.kind is WindowKind.ROLLING and len(self.steps) > ROLLING_STEPS * 3 // 4:
             # Good hours about to leave the window must not be spent: what remains without them counts, too.
-            for _, answered, abandoned in list(self.steps)[: ROLLING_STEPS // 4]:
+            for _, answered, abandoned in islice(self.steps, ROLLING_STEPS // 4):
                 hand = min(hand, hand - rate * answered + abandoned)
         return hand
 
@@ -117,11 +112,13 @@ class Budget:
         cap allows of them is set aside first, and more with 95 % confidence before the limit is let rise.
         """
         rate = self.cap.rate
-        answered, _ = self.totals()
-        hand = self.in_hand() + max(0.0, 1.0 - answered / EARN_BACK_ANSWERS)
+        hand = self.in_hand() + max(0.0, 1.0 - self.answered / EARN_BACK_ANSWERS)
         if rate <= 0.0 or hand <= OVERSPENT:
             return 0.0
         hand -= rate * answers_coming + 0.5 * waiting
-        ease = min(MOST_EASE, EASE + EASE_PER_ROOT * sqrt(rate * answered)) + EASE_PER_ANSWER * answers_coming
+        ease = (
+            min(MOST_EASE, EASE + EASE_PER_ROOT * sqrt(rate * max(0.0, self.answered)))
+            + EASE_PER_ANSWER * answers_coming
+        )
         limit = rate * exp(min(CALM, (hand - ease) / (CALM_PER_E * ease)))
         return max(LEAST_LIMIT * rate, limit * min(1.0, max(0.0, hand)))

@@ -4,7 +4,7 @@ Three estimators, all plain numbers that live in a JSON document: how often line
 (`RingCurve`), and how long conversations last (`DurationCurve`). Each begins with a weak, cautious belief.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from math import exp, log
@@ -14,15 +14,18 @@ RING_STEPS = 90  # seconds; no carrier rings longer, and a line that seems to ha
 _MEMORIES = (80.0, 300.0, 1200.0)  # lines that each estimate remembers
 _SCORE_MEMORY = 300.0  # lines over which the estimates compete
 _PRIOR_LINES = 6.0
+_PART_STEPS = 6
+_PACE_STEPS = 24.0
 _PRIOR_RATE = 0.5  # high on purpose: few lines are placed until the list has shown how poor it is
 
 
 class AnswerRate:
     """Share of lines that a person answers: three memories compete, so that drift is followed and calm is used."""
 
-    __slots__ = ("answered", "ended", "scores")
+    __slots__ = ("_found", "answered", "ended", "scores")
 
     def __init__(self, state: Mapping[str, Any] | None = None) -> None:
+        self._found: tuple[float, float] | None = None
         self.answered: list[float] = list(state["answered"]) if state else [_PRIOR_LINES * _PRIOR_RATE] * 3
         self.ended: list[float] = list(state["ended"]) if state else [_PRIOR_LINES] * 3
         self.scores: list[float] = list(state["scores"]) if state else [0.0] * 3
@@ -33,6 +36,7 @@ class AnswerRate:
 
     def learn(self, answered: bool) -> None:
         """Take in how one line ended."""
+        self._found = None
         for index, memory in enumerate(_MEMORIES):
             rate = self.answered[index] / self.ended[index]
             surprise = -log(max(1e-6, rate if answered else 1.0 - rate))
@@ -43,6 +47,7 @@ class AnswerRate:
 
     def forget(self, keep: float) -> None:
         """Weaken what is old: keep this share of its weight and let the cautious belief fill the rest."""
+        self._found = None
         for index in range(len(_MEMORIES)):
             weight = max(0.0, 1.0 - keep) * _PRIOR_LINES
             self.answered[index] = self.answered[index] * keep + weight * _PRIOR_RATE
@@ -50,20 +55,23 @@ class AnswerRate:
 
     def rate(self) -> float:
         """Return the answer rate: the estimates weighed by how well each predicted lately."""
-        rates = [answered / ended for answered, ended in zip(self.answered, self.ended, strict=True)]
-        rate = sum(weight * one for weight, one in zip(self._weights(), rates, strict=True))
-        return min(0.98, max(0.005, rate))
+        return (self._found or self._weigh())[0]
 
     def doubt(self) -> float:
         """Return the squared relative error that the rate may have, from how many lines it rests on."""
-        rate = self.rate()
-        lines = sum(weight * ended for weight, ended in zip(self._weights(), self.ended, strict=True))
-        return (1.0 - rate) / (rate * 2.0 * lines)
+        return (self._found or self._weigh())[1]
 
-    def _weights(self) -> list[float]:
+    def _weigh(self) -> tuple[float, float]:
         best = min(self.scores)
         weights = [exp(-_SCORE_MEMORY * (score - best)) for score in self.scores]
-        return [weight / sum(weights) for weight in weights]
+        total = rate = lines = 0.0
+        for weight, answered, ended in zip(weights, self.answered, self.ended, strict=True):
+            total += weight
+            rate += weight * answered / ended
+            lines += weight * ended
+        rate = min(0.98, max(0.005, rate / total))
+        self._found = rate, (1.0 - rate) / (rate * 2.0 * lines / total)
+        return self._found
 
 
 class RingCurve:
@@ -132,12 +140,12 @@ class RingCurve:
         ahead, part = divmod(horizon_s, 1.0)
         far = [*answered[min(RING_STEPS, int(ahead)) :], *[1.0] * (int(ahead) + 2)]
         table = []
-        for step in range(RING_STEPS):
+        for step in range(bisect_left(answered, 1.0 - 1e-9)):
             soon = far[step] + (far[step + 1] - far[step]) * part - answered[step]
             alive = rate * (1.0 - answered[step]) + (1.0 - rate) * (1.0 - ended[step])
             table.append(min(1.0, rate * soon / alive) if alive > 1e-4 and soon > 0.0 else 0.0)
-        # A line older than everything ever seen keeps no chance of its own.
-        table.append(0.0)
+        # A line older than every answer ever seen keeps no chance of its own.
+        table += [0.0] * (RING_STEPS + 1 - len(table))
         if len(self._tables) > 8:
             self._tables.clear()
         self._tables[horizon_s] = table
@@ -156,13 +164,24 @@ class DurationCurve:
     against what the table expected of everybody, those still busy included, so that long ones are not overlooked.
     """
 
-    __slots__ = ("_chances", "_hazards", "counts", "expected", "mean_s", "observed", "open_before", "pending", "weight")
+    __slots__ = (
+        "_chances",
+        "_hazards",
+        "_parts",
+        "counts",
+        "expected",
+        "mean_s",
+        "observed",
+        "open_before",
+        "pending",
+        "weight",
+    )
     _MEMORY = 150.0
     _PACE_MEMORY = 100.0
     _BATCH_SHARE = 0.04
     _MAX_BATCH = 6
-    _GRID = 40  # steps per mean
-    _LAST = 240
+    _GRID = 24  # steps per mean
+    _LAST = 144
     _TABLE_MEMORY = 600.0
     _PRIOR_WEIGHT = 2.0
     _TRUST = 10.0
@@ -181,6 +200,7 @@ class DurationCurve:
         self.pending: list[float] = list(state["pending"]) if state else []
         self._hazards: list[float] | None = None
         self._chances: dict[tuple[float, float], list[float]] = {}
+        self._parts: dict[float, float] = {}
 
     def to_state(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -205,6 +225,7 @@ class DurationCurve:
             self.pending.clear()
             self._hazards = None
             self._chances.clear()
+            self._parts.clear()
 
     def _learn(self, duration_s: float) -> None:
         self.weight = min(self._MEMORY, self.weight + 1.0)
@@ -213,10 +234,10 @@ class DurationCurve:
         self.counts = [count * keep for count in self.counts]
         self.counts[max(0, bisect_left(self.EDGES, duration_s / self.mean_s) - 1)] += 1.0
 
-    def watch(self, elapsed_s: Sequence[float]) -> None:
-        """Compare with everybody still busy, by how long they have been so far."""
+    def watch(self, steps: Sequence[int]) -> None:
+        """Compare with everybody still busy, by how long they have been so far (`steps` of their elapsed times)."""
         hazards = self._hazards or self._table()
-        open_hazard = sum([hazards[step] for step in self._steps(elapsed_s)])
+        open_hazard = sum([hazards[step] for step in steps])
         self.expected = max(0.0, self.expected + open_hazard - self.open_before)
         self.open_before = open_hazard
         if self.observed > self._PACE_MEMORY:
@@ -237,22 +258,35 @@ class DurationCurve:
         hazards = self._hazards or self._table()
         return hazards[min(self._LAST, int(elapsed_s * self._GRID / self.mean_s))]
 
-    def chances(self, elapsed_s: Sequence[float], horizon_s: float) -> list[float]:
-        """Return, for each that has lasted so long, the chance to end within the horizon."""
+    def chances(self, steps: Sequence[int], horizon_s: float) -> list[float]:
+        """Return the chance to end within the horizon for each whose elapsed time is at one of these `steps`."""
         table = self._chance_table(horizon_s)
-        return [table[step] for step in self._steps(elapsed_s)]
+        return [table[step] for step in steps]
 
-    def _steps(self, elapsed_s: Sequence[float]) -> list[int]:
-        """Return elapsed times as indices into the tables."""
-        scale, last = self._GRID / self.mean_s, self._LAST
-        # Hardly anybody outlasts the table; one look at the longest spares a comparison for each.
-        if elapsed_s and max(elapsed_s) * scale < last:
-            return [int(elapsed * scale) for elapsed in elapsed_s]
-        return [min(last, int(elapsed * scale)) for elapsed in elapsed_s]
+    def part_ended(self, horizon_s: float) -> float:
+        """Return the share of a horizon that those who begin at an even pace within it have left when they end."""
+        part = self._parts.get(horizon_s)
+        if part is None:
+            spans = [(step + 0.5) / _PART_STEPS * horizon_s for step in range(_PART_STEPS)]
+            part = sum([1.0 - exp(-self.hazard_until(span)) for span in spans]) / _PART_STEPS
+            if len(self._parts) > 8:
+                self._parts.clear()
+            self._parts[horizon_s] = part
+        return part
+
+    def steps(self, since: Sequence[float], now: float) -> list[int]:
+        """Return elapsed times, of those busy *since* (longest first), as indices into the tables of any horizon."""
+        scale = self._GRID / self.mean_s
+        # Hardly anybody outlasts the table or begins in the future: a look at both ends spares comparing each.
+        if not since or (since[-1] <= now and (now - since[0]) * scale < self._LAST):
+            return [int((now - instant) * scale) for instant in since]
+        first, last = bisect_right(since, now - self._LAST / scale), bisect_right(since, now)
+        inside = [int((now - instant) * scale) for instant in since[first:last]]
+        return [self._LAST] * first + inside + [0] * (len(since) - last)
 
     def _chance_table(self, horizon_s: float) -> list[float]:
-        # The pace moves a little at every look; in steps of a sixty-fourth a table lives for many of them.
-        key = (horizon_s, round(self.pace() * 64.0))
+        # The pace moves a little at every look; in steps far finer than it is known, a table lives for many of them.
+        key = (horizon_s, round(self.pace() * _PACE_STEPS))
         table = self._chances.get(key)
         if table is None:
             hazards = self._hazards or self._table()
@@ -260,7 +294,7 @@ class DurationCurve:
             ahead, part = divmod(min(horizon_s / self.mean_s, 6.0) * self._GRID, 1.0)
             far = [*hazards[int(ahead) :]]
             far.extend([far[-1] + tail * step for step in range(1, int(ahead) + 2)])
-            pace = key[1] / 64.0
+            pace = key[1] / _PACE_STEPS
             table = [
                 1.0 - exp(-pace * (far[step] + (far[step + 1] - far[step]) * part - hazards[step]))
                 for step in range(self._LAST + 1)
@@ -271,7 +305,7 @@ class DurationCurve:
         return table
 
     def _table(self) -> list[float]:
-        """Build the cumulative hazards on a grid of a fortieth of the mean, up to six means."""
+        """Build the cumulative hazards on a grid of steps, up to six means."""
         edges = self.EDGES
         alive = sum(self.counts) + 0.5  # half of one that never ends: nothing is ever certain to
         at_edge = [0.0]

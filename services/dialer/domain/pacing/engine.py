@@ -24,7 +24,7 @@ from services.dialer.domain.pacing.outlook import Outlook, Signals
 from services.dialer.domain.pacing.placing import place
 from services.dialer.domain.pacing.roster import Roster
 
-STATE_VERSION = 2
+STATE_VERSION = 3
 # Campaigns and caps remembered by one pool; past this the one heard of least lately is forgotten.
 MAX_CAMPAIGNS = 500
 MAX_BUDGETS = 1_000
@@ -101,16 +101,19 @@ class Pacer:
         if state and state.get("version") != STATE_VERSION:
             raise ValueError(f"pacing state has version {state.get('version')}, expected {STATE_VERSION}; start afresh")
         self._now: float | None = state["now"] if state else None
+        self._roster = Roster()
         self._talk = DurationCurve(120.0, state["talk"] if state else None)
         self._wrapup = DurationCurve(10.0, state["wrapup"] if state else None)
         self._signals = Signals(state["signals"] if state else None)
         self._known: dict[str, _Known] = {}
         self._budgets: dict[Cap, Budget] = {}
+        self._budgets_of: dict[str, list[Budget]] = {}  # by campaign
         if state:
             self._known = {name: _Known(0.0, known) for name, known in state["campaigns"]}
             for row in state["budgets"]:
                 cap = _cap_of(row["cap"])
                 self._budgets[cap] = Budget(cap, 0.0, row)
+            self._index_budgets()
 
     def to_state(self) -> dict[str, Any]:
         """Return everything learned so far, as plain JSON values."""
@@ -138,13 +141,13 @@ class Pacer:
         self._meet(floor.campaigns, now)
         self._open_budgets(caps, now)
         self._learn(floor.events, now)
-        roster = Roster(floor.operators, floor.campaigns, floor.now)
-        self._talk.watch(roster.everyone.talking)
-        self._wrapup.watch(roster.everyone.wrapping)
-        for operator, ready_in_s in roster.everyone.promised:
+        roster = self._roster
+        roster.see(floor.operators, floor.campaigns)
+        for operator, ready_in_s in roster.everyone.promised.items():
             self._signals.promised(operator, ready_in_s)
         rings = {campaign.id: self._known[campaign.id].ring for campaign in floor.campaigns}
         outlook = Outlook(floor, caps, roster, rings, self._talk, self._wrapup, self._signals)
+        outlook.watch()
         return place(floor, outlook, {cap: self._budgets[cap] for cap in caps})
 
     def _meet(self, campaigns: Sequence[Campaign], now: float) -> None:
@@ -163,21 +166,23 @@ class Pacer:
                 del self._known[name]
 
     def _open_budgets(self, caps: Iterable[Cap], now: float) -> None:
-        for cap in caps:
-            if cap not in self._budgets:
-                self._budgets[cap] = Budget(cap, now)
-        if len(self._budgets) > MAX_BUDGETS:
-            for cap in [cap for cap in self._budgets if cap not in set(caps)][: len(self._budgets) - MAX_BUDGETS]:
+        new = [cap for cap in caps if cap not in self._budgets]
+        if new:
+            self._budgets.update((cap, Budget(cap, now)) for cap in new)
+            present = set(caps)
+            for cap in [cap for cap in self._budgets if cap not in present][: max(0, len(self._budgets) - MAX_BUDGETS)]:
                 del self._budgets[cap]
+            self._index_budgets()
         for budget in self._budgets.values():
             budget.advance(now)
 
+    def _index_budgets(self) -> None:
+        self._budgets_of = {}
+        for cap, budget in self._budgets.items():
+            for name in cap.campaigns:
+                self._budgets_of.setdefault(name, []).append(budget)
+
     def _learn(self, events: Iterable[Event], now: float) -> None:
-        budgets: dict[str, list[Budget]] = {}
-        if events:
-            for cap, budget in self._budgets.items():
-                for name in cap.campaigns:
-                    budgets.setdefault(name, []).append(budget)
         for event in events:
             if event.kind is EventKind.HANDLED:
                 self._talk.learn(event.talk_s)
@@ -190,7 +195,7 @@ class Pacer:
                 known.heard_at = now
                 if event.kind is EventKind.ANSWERED or event.kind in _OTHER_ENDS:
                     known.ended(at, event.kind is EventKind.ANSWERED, event.ring_s)
-            for budget in budgets.get(event.campaign, ()):
+            for budget in self._budgets_of.get(event.campaign, ()):
                 budget.learn(event, at)
 
 

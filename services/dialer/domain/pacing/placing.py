@@ -1,12 +1,12 @@
 """Handing out lines: one at a time, to the campaign furthest behind its weight, as long as each is allowed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from services.dialer.domain.pacing.budget import Budget
 from services.dialer.domain.pacing.floor import Campaign, Cap, Decision, Floor, Mode
-from services.dialer.domain.pacing.outlook import FAR, NEAR, Outlook, reserves_little
-from services.dialer.domain.pacing.spare import Spare
+from services.dialer.domain.pacing.outlook import FAR, NEAR, Outlook, expected, reserves_little
+from services.dialer.domain.pacing.spare import Coins, Spare
 
 IDLE_DECISION_S = 5.0
 BUSY_DECISION_S = 0.5
@@ -35,7 +35,7 @@ class Bid:
     answers: float = 0.0  # expected from its lines, those placed now included
     lines: int = 0
     risk: float = 0.0
-    chances: list[float] = field(default_factory=list[float])
+    chances: Coins = ()
 
 
 def place(floor: Floor, outlook: Outlook, budgets: Mapping[Cap, Budget]) -> Decision:
@@ -82,46 +82,77 @@ class _Hand:
 
     def deal(self, lines: int) -> None:
         """Place at most so many lines; agentless ones need no operator and are not counted."""
-        open_bids = [bid for bid in self.bids if bid.room and (bid.unions or bid.campaign.mode is Mode.AGENTLESS)]
-        while open_bids:
-            bid = min(open_bids, key=lambda bid: bid.answers / bid.weight) if len(open_bids) > 1 else open_bids[0]
+        open_bids: list[Bid] = []
+        for bid in self.bids:
             if bid.campaign.mode is Mode.AGENTLESS:
                 bid.lines = bid.room
-            elif lines > 0 and self.allows(bid):
-                self.add(bid)
-                lines -= 1
-                if bid.lines < bid.room:
-                    continue
-            open_bids.remove(bid)
+            elif bid.room and bid.unions:
+                open_bids.append(bid)
+        while open_bids and lines > 0:
+            # One at a time while campaigns take turns; the last may take all that it is allowed.
+            alone = len(open_bids) == 1
+            bid = open_bids[0] if alone else min(open_bids, key=lambda bid: bid.answers / bid.weight)
+            allowed = self.allowed(bid, min(lines, bid.room - bid.lines) if alone else 1)
+            self.add(bid, allowed)
+            lines -= allowed
+            if alone or not allowed or bid.lines == bid.room:
+                open_bids.remove(bid)
 
-    def allows(self, bid: Bid) -> bool:
-        """Tell whether one more line of this campaign may be placed."""
-        if bid.limit <= 0.0:
-            return all(self.held[index] < self.idle[index] for index in bid.unions)
-        if bid.campaign.mode is Mode.RATIO:
-            return all(self.held[index] < int(bid.campaign.ratio * self.idle[index]) for index in bid.unions)
-        bid.risk = max([self.near[index].chance_none() for index in bid.unions])
-        if bid.risk > bid.limit:
-            return False
-        return max([self.far()[index].chance_none() for index in bid.unions]) <= FAR_RISK * bid.limit
+    def allowed(self, bid: Bid, most: int) -> int:
+        """Return how many more lines of this campaign may be placed, up to *most*."""
+        if bid.limit <= 0.0 or bid.campaign.mode is Mode.RATIO:
+            each = bid.campaign.ratio if bid.limit > 0.0 else 1.0
+            return max(0, min(most, *[int(each * self.idle[index]) - self.held[index] for index in bid.unions]))
+        # The risk grows with every line: feel ahead in growing steps, then halve the last one.
+        if not self.allows(bid, 0):
+            return 0
+        low, high = 1, min(most, 2)
+        while low < high and self.allows(bid, high - 1):
+            low, high = high, min(most, 2 * high)
+        high = max(low, high - 1)  # the last step was too long, unless there was none
+        while low < high:
+            middle = (low + high) // 2
+            if self.allows(bid, middle):
+                low = middle + 1
+            else:
+                high = middle
+        return low
 
-    def add(self, bid: Bid) -> None:
-        """Take in one more line of this campaign."""
-        bid.lines += 1
+    def allows(self, bid: Bid, before: int) -> bool:
+        """Tell whether another line may be placed after so many, by what both horizons risk."""
+        risk = self.risk(bid, self.near, bid.near, before)
+        bid.risk = risk if not before else bid.risk
+        return risk <= bid.limit and self.risk(bid, self.far(), bid.far, before) <= FAR_RISK * bid.limit
+
+    def risk(self, bid: Bid, spares: Sequence[Spare], chance: float, lines: int) -> float:
+        """Return the chance that after so many more lines another answer meets nobody."""
+        doubt = _more_doubt(bid, chance, lines)
+        return max([spares[index].chance_none(lines, chance, doubt) for index in bid.unions])
+
+    def add(self, bid: Bid, lines: int) -> None:
+        """Take in more lines of this campaign."""
+        if not lines:
+            return
+        bid.lines += lines
         for index in bid.unions:
-            self.held[index] += 1
-            # The doubt of a sum grows with its square: d·((a + c)² − a²) for one more chance c.
-            self.near[index].add_line(bid.near, bid.doubt * bid.near * (2.0 * bid.answers + bid.near))
+            self.held[index] += lines
+            self.near[index].add_lines(lines, bid.near, _more_doubt(bid, bid.near, lines))
             if self._far is not None:
-                self._far[index].add_line(bid.far, bid.doubt * bid.far * (2.0 * bid.answers + bid.far))
-        bid.answers += bid.near
+                self._far[index].add_lines(lines, bid.far, _more_doubt(bid, bid.far, lines))
+        bid.answers += lines * bid.near
+
+
+def _more_doubt(bid: Bid, chance: float, lines: int) -> float:
+    """Return what more lines add to the doubt of a sum, which grows with its square: d·((a + c)² − a²)."""
+    more = lines * chance
+    return bid.doubt * more * (2.0 * bid.answers + more)
 
 
 def _bid(campaign: Campaign, floor: Floor, outlook: Outlook, budgets: Mapping[Cap, Budget], near_s: float) -> Bid:
     room = max(0, min(campaign.max_lines - len(campaign.ringing), campaign.leads_left))
     bid = Bid(campaign, outlook.roster.unions_over(campaign.id), _weight(campaign), room)
     bid.chances = outlook.answering(campaign, near_s)
-    bid.answers = sum(bid.chances)
+    bid.answers = expected(bid.chances)
     bid.near = outlook.chance(campaign, near_s)
     bid.doubt = outlook.doubts[campaign.id]
     limits: list[float] = []

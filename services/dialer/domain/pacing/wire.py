@@ -34,6 +34,8 @@ _STATES = {state.value: state for state in OperatorState}
 _MODES = {mode.value: mode for mode in Mode}
 _KINDS = {kind.value: kind for kind in EventKind}
 _WINDOWS = {kind.value: kind for kind in WindowKind}
+_NUMBERS = frozenset((int, float))
+_NOBODY = Operator("", OperatorState.PAUSED, 0.0)
 _Choice = TypeVar("_Choice")
 
 
@@ -46,21 +48,50 @@ class WrongLineError(Exception):
         self.expected = expected
 
 
-def parse_floor(line: object) -> Floor:
-    """Return the snapshot that a decoded line describes; raise WrongLineError when it cannot be used."""
-    if not isinstance(line, Mapping):
-        raise WrongLineError("line", "a JSON object")
-    now = _number(line, "now", "now", -MAX_INSTANT, MAX_INSTANT)
-    campaigns = tuple(
-        _campaign(row, f"campaigns[{index}]", now) for index, row in enumerate(_rows(line, "campaigns", MAX_CAMPAIGNS))
-    )
-    names = tuple(campaign.id for campaign in campaigns)
-    if len(set(names)) < len(names):
-        raise WrongLineError("campaigns", "each id once")
-    operators = tuple(_operators(_rows(line, "operators", MAX_OPERATORS), names, now))
-    caps = tuple(_cap(row, f"caps[{index}]", names) for index, row in enumerate(_rows(line, "caps", MAX_CAPS)))
-    events = tuple(_event(row, index, now) for index, row in enumerate(_rows(line, "events", None)))
-    return Floor(now, operators, campaigns, tuple(dict.fromkeys(caps)), events)
+class Reader:
+    """Reads one stream of lines; operators who have not changed since the last line are not read again."""
+
+    def __init__(self) -> None:
+        """Know no operator yet."""
+        self._names: tuple[str, ...] = ()
+        self._rows: list[Any] = []
+        self._operators: tuple[Operator, ...] = ()
+        self._dated = True  # whether each operator of the last line came with an instant of its own
+
+    def read(self, line: object) -> Floor:
+        """Return the snapshot that a decoded line describes; raise WrongLineError when it cannot be used."""
+        if not isinstance(line, Mapping):
+            raise WrongLineError("line", "a JSON object")
+        now = _number(line, "now", "now", -MAX_INSTANT, MAX_INSTANT)
+        campaigns = tuple(
+            _campaign(row, f"campaigns[{index}]", now)
+            for index, row in enumerate(_rows(line, "campaigns", MAX_CAMPAIGNS))
+        )
+        names = tuple(campaign.id for campaign in campaigns)
+        if len(set(names)) < len(names):
+            raise WrongLineError("campaigns", "each id once")
+        operators = self._read_operators(_rows(line, "operators", MAX_OPERATORS), names, now)
+        caps = tuple(_cap(row, f"caps[{index}]", names) for index, row in enumerate(_rows(line, "caps", MAX_CAPS)))
+        events = tuple(_event(row, index, now) for index, row in enumerate(_rows(line, "events", None)))
+        return Floor(now, operators, campaigns, tuple(dict.fromkeys(caps)), events)
+
+    def _read_operators(self, rows: list[Any], names: tuple[str, ...], now: float) -> tuple[Operator, ...]:
+        if self._dated and len(rows) == len(self._rows) and names == self._names:
+            operators = list(self._operators)
+            pairs = zip(rows, self._rows, strict=True)
+            changed = [index for index, (row, before) in enumerate(pairs) if row != before]
+            if not changed:
+                return self._operators
+        else:
+            operators = [_NOBODY] * len(rows)
+            changed = range(len(rows))
+        for index in changed:
+            operators[index] = _operator(rows[index], index, names, now)
+        if len({operator.id for operator in operators}) < len(operators):
+            raise WrongLineError("operators", "each id once")
+        self._dated = all("since" in rows[index] for index in changed)
+        self._rows, self._names, self._operators = rows, names, tuple(operators)
+        return self._operators
 
 
 def to_answer(decision: Decision) -> dict[str, Any]:
@@ -73,32 +104,22 @@ def to_answer(decision: Decision) -> dict[str, Any]:
     }
 
 
-def _operators(rows: Sequence[Any], names: tuple[str, ...], now: float) -> list[Operator]:
-    operators: list[Operator] = []
-    seen: set[str] = set()
-    skills: dict[tuple[str, ...], tuple[str, ...]] = {}
-    for index, row in enumerate(rows):
-        try:
-            name, state = row["id"], _STATES[row["state"]]
-            since = row.get("since", now)
-            ready_in = row.get("ready_in")
-            skill = row.get("campaigns")
-            skill = names if skill is None else tuple(skill)
-            skill = skills.setdefault(skill, skill)
-        except (TypeError, KeyError, AttributeError):
-            raise _wrong_operator(row, f"operators[{index}]") from None
-        if not isinstance(name, str) or name in seen:
-            raise WrongLineError(f"operators[{index}].id", "a string, each once")
-        if type(since) is not float:
-            since = _number(row, "since", f"operators[{index}].since", -MAX_INSTANT, MAX_INSTANT)
-        if ready_in is not None:
-            ready_in = _number(row, "ready_in", f"operators[{index}].ready_in", -MAX_DURATION_S, MAX_DURATION_S)
-        seen.add(name)
-        operators.append(Operator(name, state, since, ready_in, skill))
-    for skill in skills:
-        if not _all_strings(skill):
-            raise WrongLineError("operators[].campaigns", "a list of campaign ids")
-    return operators
+def _operator(row: Any, index: int, names: tuple[str, ...], now: float) -> Operator:
+    try:
+        name, state = row["id"], _STATES[row["state"]]
+        since = row.get("since", now)
+        ready_in = row.get("ready_in")
+        skill = row.get("campaigns")
+        skill = names if skill is None else tuple(skill)
+    except (TypeError, KeyError, AttributeError):
+        raise _wrong_operator(row, f"operators[{index}]") from None
+    if not isinstance(name, str) or not _all_strings(skill):
+        raise _wrong_operator(row, f"operators[{index}]")
+    if type(since) is not float:
+        since = _number(row, "since", f"operators[{index}].since", -MAX_INSTANT, MAX_INSTANT)
+    if ready_in is not None:
+        ready_in = _number(row, "ready_in", f"operators[{index}].ready_in", -MAX_DURATION_S, MAX_DURATION_S)
+    return Operator(name, state, since, ready_in, skill)
 
 
 def _all_strings(values: Sequence[object]) -> bool:
@@ -223,9 +244,11 @@ def _instants(row: Mapping[str, Any], key: str, where: str, now: float) -> tuple
     if not lines:
         return ()
     try:
-        instants = tuple([float(line["since"]) for line in lines])
-    except (TypeError, KeyError, ValueError):
+        instants = tuple([line["since"] for line in lines])
+    except (TypeError, KeyError):
         raise WrongLineError(f"{where}.{key}", "a list of objects with the number since") from None
+    if not _NUMBERS.issuperset(map(type, instants)):
+        raise WrongLineError(f"{where}.{key}", "a list of objects with the number since")
     # One sum finds a NaN or an infinity among hundreds; an instant to come counts as now.
     if not isfinite(sum(instants)):
         raise WrongLineError(f"{where}.{key}", "finite instants")

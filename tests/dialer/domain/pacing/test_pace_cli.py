@@ -2,6 +2,7 @@
 
 import io
 import json
+import random
 import subprocess
 import sys
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from services.cli.pace import answer, serve
 from services.dialer.domain.pacing import Pacer
+from services.dialer.domain.pacing.wire import Reader
 
 LINE: dict[str, Any] = {
     "now": 812.5,
@@ -38,7 +40,7 @@ LINE: dict[str, Any] = {
 
 
 def ask(line: object, pacer: Pacer | None = None) -> dict[str, Any]:
-    return json.loads(answer(pacer or Pacer(), json.dumps(line).encode()))
+    return json.loads(answer(pacer or Pacer(), Reader(), json.dumps(line).encode()))
 
 
 def test_the_line_of_the_documentation_is_answered_as_it_says() -> None:
@@ -107,7 +109,7 @@ def test_a_wrong_line_is_answered_with_the_field_and_changes_nothing(line: objec
 
 @pytest.mark.parametrize("raw", [b'{"now": NaN}', b'{"now": 1e999}', b"{", b"\xff\xfe", b"[" * 100_000, b'""'])
 def test_lines_that_are_no_json_are_answered(raw: bytes) -> None:
-    assert "error" in json.loads(answer(Pacer(), raw))
+    assert "error" in json.loads(answer(Pacer(), Reader(), raw))
 
 
 def test_unknown_fields_operators_and_campaigns_are_ignored() -> None:
@@ -120,6 +122,20 @@ def test_a_hundred_thousand_events_are_taken_in_and_nobody_is_flooded() -> None:
     events = [{"at": 812.0, "campaign": "a", "kind": "no_answer", "ring_s": 25.0}] * 100_000
     said = ask(changed(events=events))
     assert 0 <= said["dial"]["a"] <= 40
+
+
+def test_a_reader_of_a_stream_reads_each_line_as_if_it_were_the_first() -> None:
+    draw = random.Random(3)
+    reader = Reader()
+    operators = [{"id": f"o{index}", "state": "ready", "since": 1.0} for index in range(5)]
+    for now in range(2, 60):
+        who = draw.randrange(len(operators))
+        operators[who] = {"id": f"o{who}", "state": draw.choice(["ready", "talking", "paused"])}
+        operators[who] |= draw.choice([{}, {"since": now - 0.5}, {"since": now, "campaigns": ["a"]}])
+        names = draw.choice([["a"], ["a", "b"]])
+        staff = operators[: draw.choice([5, 5, 5, 0, 4])]
+        line = {"now": now, "operators": staff, "campaigns": [{"id": name} for name in names]}
+        assert reader.read(json.loads(json.dumps(line))) == Reader().read(line)
 
 
 JSON = st.recursive(

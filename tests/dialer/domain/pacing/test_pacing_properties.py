@@ -120,6 +120,21 @@ def test_a_restart_anywhere_changes_no_decision(seed: int, restart: int) -> None
         assert straight.decide(floor) == resumed.decide(floor)
 
 
+@given(SEEDS)
+def test_a_floor_followed_operator_by_operator_is_the_floor_seen_afresh(seed: int) -> None:
+    draw = random.Random(seed)
+    floor = floor_of(seed)
+    followed = Pacer()
+    for step in range(8):
+        state = json.loads(json.dumps(followed.to_state()))
+        assert followed.decide(floor) == Pacer(state).decide(floor)
+        others = floor_of(seed + step + 1).operators
+        operators = list(floor.operators)
+        for index in draw.sample(range(len(operators)), min(len(operators), 3)):
+            operators[index] = draw.choice(others or (operators[index],))
+        floor = replace(floor, now=floor.now + draw.uniform(0, 3), operators=tuple(operators), events=())
+
+
 @given(SEEDS, st.floats(0.0, 1e6))
 def test_a_clock_that_steps_back_is_answered_and_floods_nobody(seed: int, back: float) -> None:
     floor = floor_of(seed)
