@@ -192,7 +192,7 @@ async def test_nobody_touches_the_call_of_another(client: Client, scene: Scene) 
         said = body if path != "disposition" else {**body, "disposition": "completed"}
         problem = await post(client, f"/calls/{attempt.id}/{path}", said, 409, as_=OTHER)
         assert (problem["detail"], problem["present"]["state"]) == ("You are not on this call.", "ready")
-    await ask(client, "PUT", f"/calls/{attempt.id}/answers/served", {"value": "yes"}, 409, as_=OTHER)
+    await ask(client, "PUT", f"/calls/{attempt.id}/answers/served", {"value": "yes", **body}, 409, as_=OTHER)
     await get(client, f"/calls/{attempt.id}/script", 409, as_=OTHER)
     await post(client, f"/calls/{uuid4()}/hold", {"version": talking.version}, 409, as_=MARI)
 
@@ -200,14 +200,16 @@ async def test_nobody_touches_the_call_of_another(client: Client, scene: Scene) 
 async def test_answers_are_checked_kept_and_read_again(client: Client, scene: Scene) -> None:
     talking, attempt = await on_a_call(scene)
     path = f"/calls/{attempt.id}"
-    kept = await ask(client, "PUT", f"{path}/answers/served", {"value": "yes"}, as_=MARI)
+    body = {"value": "yes", "version": talking.version}
+    kept = await ask(client, "PUT", f"{path}/answers/served", body, as_=MARI)
     assert kept == {"call_id": str(attempt.id), "version": talking.version, "revision": 1, "answers": {"served": "yes"}}
     body = {"value": "no", "version": talking.version}
     assert (await ask(client, "PUT", f"{path}/answers/served", body, as_=MARI))["revision"] == 2
     stale = await ask(client, "PUT", f"{path}/answers/served", {"value": "yes", "version": 1}, 409, as_=MARI)
     assert stale["present"]["version"] == talking.version
     for question, value in (("served", "maybe"), ("score", 9), ("score", "3"), ("none", 1), ("served", None)):
-        problem = await ask(client, "PUT", f"{path}/answers/{question}", {"value": value}, 422, as_=MARI)
+        body = {"value": value, "version": talking.version}
+        problem = await ask(client, "PUT", f"{path}/answers/{question}", body, 422, as_=MARI)
         assert fields(problem) == {f"answers.{question}"}
     script = await get(client, f"{path}/script", as_=MARI)
     assert (script["version"], script["language"], script["answers"]) == (1, "en", {"served": "no"})
@@ -220,10 +222,11 @@ async def test_answers_that_would_be_too_long_to_announce_are_refused(client: Cl
     script = Script(languages=("en",), opening={"en": "Hello"}, questions=questions)
     await scene.stage.campaigns.save_script(script_id, "Long", script, NOW, None, first=True)
     await scene.stage.pool.execute("UPDATE campaigns SET script_id = $1, script_version = 1", script_id)
-    _, attempt = await on_a_call(scene)
+    talking, attempt = await on_a_call(scene)
+    body = {"value": "w" * 10_000, "version": talking.version}
     for n in range(9):
-        await ask(client, "PUT", f"/calls/{attempt.id}/answers/q{n}", {"value": "w" * 10_000}, as_=MARI)
-    problem = await ask(client, "PUT", f"/calls/{attempt.id}/answers/q9", {"value": "w" * 10_000}, 422, as_=MARI)
+        await ask(client, "PUT", f"/calls/{attempt.id}/answers/q{n}", body, as_=MARI)
+    problem = await ask(client, "PUT", f"/calls/{attempt.id}/answers/q9", body, 422, as_=MARI)
     assert fields(problem) == {"answers.q9"}
 
 
@@ -238,7 +241,8 @@ async def test_the_script_is_in_the_persons_language_and_stays_in_its_version(cl
     await store.save_script(script_id, "Two", script, NOW, None, first=True)
     await scene.stage.pool.execute("UPDATE campaigns SET script_id = $1, script_version = 1", script_id)
     talking, attempt = await on_a_call(scene, language="cy-GB")
-    await ask(client, "PUT", f"/calls/{attempt.id}/answers/served", {"value": "yes"}, as_=MARI)
+    body = {"value": "yes", "version": talking.version}
+    await ask(client, "PUT", f"/calls/{attempt.id}/answers/served", body, as_=MARI)
     other = Script(languages=("en",), opening={"en": "Hello"}, questions=())
     await store.save_script(script_id, "Two", other, NOW, None, first=False)
     await scene.stage.pool.execute("UPDATE campaigns SET script_version = 2")
@@ -276,12 +280,15 @@ async def test_a_disposition_waits_for_the_end_of_the_call(client: Client, scene
     assert "end it first" in problem["detail"]
 
 
-async def test_an_unknown_disposition_or_answer_is_named(client: Client, scene: Scene) -> None:
+async def test_an_unknown_disposition_and_a_wrong_or_missing_answer_are_named(client: Client, scene: Scene) -> None:
     path, version = await wrap_up(client, scene)
     problem = await post(client, f"{path}/disposition", {"version": version, "disposition": "sold"}, 422, as_=MARI)
     assert fields(problem) == {"disposition"}
     body = {"version": version, "disposition": "completed", "answers": {"served": "perhaps"}}
     assert fields(await post(client, f"{path}/disposition", body, 422, as_=MARI)) == {"answers.served"}
+    missing = await post(client, f"{path}/disposition", {"version": version, "disposition": "completed"}, 422, as_=MARI)
+    assert fields(missing) == {"answers.served"}
+    assert "needs answers" in missing["detail"]
     assert (await me(client))["state"] == "wrap_up"
 
 
@@ -292,7 +299,7 @@ async def test_what_was_asked_for_during_the_call_comes_after_it(client: Client,
     assert (wished["state"], wished["next_state"]) == ("talking", "paused")
     soon = await post(client, "/operators/me/ready-in", {"version": wished["version"], "seconds": 30}, as_=MARI)
     over = await post(client, f"/calls/{attempt.id}/hang-up", {"version": soon["version"]}, as_=MARI)
-    body = {"version": over["version"], "disposition": "completed"}
+    body = {"version": over["version"], "disposition": "not_now"}
     after = await post(client, f"/calls/{attempt.id}/disposition", body, as_=MARI)
     assert (after["state"], after["reason"]) == ("paused", "meal")
 

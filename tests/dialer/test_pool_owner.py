@@ -32,7 +32,7 @@ from services.dialer.workers.leases import LeaseKeeper
 from services.dialer.workers.pool import PoolOwner
 from services.runtime import postgres
 from services.runtime.clock import SystemClock
-from services.runtime.errors import ConflictError
+from services.runtime.errors import ConflictError, RejectedError
 from services.runtime.ids import new_id
 from tests.dialer import floor
 from tests.dialer.carrier import carrier_process
@@ -167,7 +167,7 @@ async def act(desk: commands.Desk, operator_id: UUID, body: dict[str, Any]) -> s
             await commands.command(desk, operator_id, body["version"], rules.MakeReady())
         case "talking" if call["state"] == "connected":
             call_id = UUID(call["call_id"])
-            await commands.record_answer(desk, operator_id, call_id, "served", "yes")
+            await commands.record_answer(desk, operator_id, call_id, "served", "yes", body["version"])
             await commands.hang_up(desk, operator_id, call_id, body["version"])
         case "wrap_up":
             closing = Closing(
@@ -283,6 +283,11 @@ async def in_state(desk: commands.Desk, operator_id: UUID, state: str) -> dict[s
     return await commands.show(desk, operator_id)
 
 
+async def answer(desk: commands.Desk, operator_id: UUID, call_id: UUID, value: str) -> None:
+    body = await commands.show(desk, operator_id)
+    await commands.record_answer(desk, operator_id, call_id, "served", value, body["version"])
+
+
 async def hang_up(desk: commands.Desk, operator_id: UUID) -> dict[str, Any]:
     """End the operator's call, and return their wrap-up."""
     body = await commands.show(desk, operator_id)
@@ -324,7 +329,7 @@ async def test_the_longest_ready_operator_with_the_skill_takes_the_call_and_the_
         attempt = await only_attempt(world, "connected")
         assert attempt["operator_id"] == longest
         assert [(await commands.show(desk, one))["state"] for one in (unskilled, newest)] == ["ready", "ready"]
-        await commands.record_answer(desk, longest, attempt["id"], "served", "yes")
+        await answer(desk, longest, attempt["id"], "yes")
         await hang_up(desk, longest)
         await in_state(desk, longest, "ready")
     [recorded] = await facts(world, "dialer.response.recorded")
@@ -357,7 +362,7 @@ async def test_a_lost_operators_customer_goes_to_another_with_what_was_recorded(
     async with working(world) as desk:
         first = await come(world, desk)
         before = await only_attempt(world, "connected")
-        await commands.record_answer(desk, first, before["id"], "served", "no")
+        await answer(desk, first, before["id"], "no")
         second = await come(world, desk)
         await commands.connection(desk, first, None)
         body = await in_state(desk, second, "talking")
@@ -378,13 +383,38 @@ async def test_a_lost_operators_customer_goes_to_another_with_what_was_recorded(
     assert len(set(meets)) == 2
 
 
+async def test_a_call_keeps_the_script_version_it_was_placed_with_and_its_required_questions(world: World) -> None:
+    await program(world, 0, "answer", ring_s=1.0, talk_s=600.0, patience_s=600.0)
+    campaign = await floor.lay_out(world.campaigns, world.pool, CLOCK.now(), leads=1)
+    async with working(world) as desk:
+        operator_id = await come(world, desk)
+        attempt = await only_attempt(world, "connected")
+        assert campaign.script_id is not None
+        other = floor.SCRIPT.model_copy(update={"questions": ()})
+        await world.campaigns.save_script(campaign.script_id, "Survey", other, CLOCK.now(), None, first=False)
+        await world.pool.execute("UPDATE campaigns SET script_version = 2")
+        shown = await commands.show_script(desk, operator_id, attempt["id"])
+        assert (shown["version"], [question.id for question in shown["script"].questions]) == (1, ["served", "score"])
+        wrapping = await hang_up(desk, operator_id)
+        with pytest.raises(RejectedError) as refused:
+            await commands.close(desk, operator_id, attempt["id"], wrapping["version"], Closing("completed"))
+        assert [(one.field, one.problem) for one in refused.value.fields] == [
+            ("answers.served", "an answer is required")
+        ]
+        await commands.close(
+            desk, operator_id, attempt["id"], wrapping["version"], Closing("completed", answers={"served": "no"})
+        )
+    [recorded] = await facts(world, "dialer.response.recorded")
+    assert (recorded["script_version"], recorded["disposition"]) == (1, "completed")
+
+
 async def test_a_call_whose_operator_was_lost_for_good_is_classified_and_its_answers_announced(world: World) -> None:
     await program(world, 0, "answer", ring_s=1.0, talk_s=15.0, patience_s=5.0)
     await floor.lay_out(world.campaigns, world.pool, CLOCK.now(), leads=1)
     async with working(world) as desk:
         first = await come(world, desk)
         attempt = await only_attempt(world, "connected")
-        await commands.record_answer(desk, first, attempt["id"], "served", "no")
+        await answer(desk, first, attempt["id"], "no")
         await commands.connection(desk, first, None)
         await in_state(desk, first, "lost")
         ended = await only_attempt(world, "ended")
@@ -508,7 +538,7 @@ async def test_a_pool_is_handed_over_in_the_middle_of_a_call(world: World) -> No
     async with working(world, new) as desk:
         call_id = UUID(body["call"]["call_id"])
         await commands.connection(desk, operator_id, new.instance_id)
-        await commands.record_answer(desk, operator_id, call_id, "served", "yes")
+        await answer(desk, operator_id, call_id, "yes")
         wrapping = await hang_up(desk, operator_id)
         await commands.close(desk, operator_id, call_id, wrapping["version"], Closing("completed"))
         attempt = await only_attempt(world, "ended")

@@ -49,14 +49,10 @@ class ReadyInCommand(Command):
     seconds: int = Field(ge=0, le=600)
 
 
-class AnswerBody(Input):
-    """An answer to one question; its type follows from the question's.
-
-    With a `version` it is refused when the state has changed since; without one it counts while the call is yours.
-    """
+class AnswerBody(Command):
+    """An answer to one question; its type follows from the question's."""
 
     value: str | int | float | bool | list[str] | None
-    version: int | None = Field(None, ge=1, le=2**31 - 1)
 
 
 class DispositionBody(Command):

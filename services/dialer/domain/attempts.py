@@ -70,6 +70,8 @@ class Attempt:
     dial_slot_at: datetime
     operator_id: UUID | None = None
     wanted_operator: UUID | None = None
+    script_id: UUID | None = None
+    script_version: int | None = None
     outcome: Outcome | None = None
     cause: int | None = None
     machine: bool = False

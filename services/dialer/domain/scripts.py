@@ -56,15 +56,19 @@ class Question(_Part):
 
 
 class Disposition(_Part):
-    """A way a call can end in the operator's judgement; *effect* is what the dialer does about it."""
+    """A way a call can end in the operator's judgement; *effect* is what the dialer does about it.
+
+    One that *needs_answers* is refused while a required question on the way through the script has none.
+    """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,60}$")]
     label: Text
     effect: Literal["reached", "refused", "call_back", "retry", "wrong_person"] = "reached"
+    needs_answers: bool = False
 
 
 DEFAULT_DISPOSITIONS = (
-    Disposition(id="completed", label={"en": "Completed"}),
+    Disposition(id="completed", label={"en": "Completed"}, needs_answers=True),
     Disposition(id="call_back", label={"en": "Call back"}, effect="call_back"),
     Disposition(id="not_now", label={"en": "Not now, try again"}, effect="retry"),
     Disposition(id="wrong_person", label={"en": "Wrong person"}, effect="wrong_person"),
@@ -112,6 +116,10 @@ def problems_of(script: Script) -> list[Missing]:
     problems += [Missing("opening", f"has no words in {language!r}") for language in missing]
     if not script.dispositions:
         problems.append(Missing("dispositions", "at least one is needed to end a call"))
+    elif all(disposition.needs_answers for disposition in script.dispositions):
+        problems.append(
+            Missing("dispositions", "all need answers; a call that ends before the last question needs one")
+        )
     known = [d.id for d in script.dispositions]
     repeated = sorted({i for i in known if known.count(i) > 1})
     problems += [Missing(f"dispositions.{i}", "two dispositions have this id") for i in repeated]
@@ -174,6 +182,18 @@ def next_question(script: Script, question_id: str | None, answer: Any = None) -
     after = script.questions[index + 1].id if index + 1 < len(script.questions) else END
     target = chosen or question.then or after
     return None if target == END else target
+
+
+def unanswered(script: Script, answers: Mapping[str, Any]) -> list[str]:
+    """Return the required questions on the way that *answers* lead through the script and that have no answer."""
+    missing: list[str] = []
+    asked = next_question(script, None)
+    while asked is not None:
+        question = script.question(asked)
+        if question is not None and question.required and asked not in answers:
+            missing.append(asked)
+        asked = next_question(script, asked, answers.get(asked))
+    return missing
 
 
 def check_answer(question: Question, value: Any) -> str | None:

@@ -87,6 +87,8 @@ def attempt_insert_columns(attempts: Sequence[Attempt]) -> tuple[list[Any], ...]
         [a.reserved_at for a in attempts],
         [a.dial_slot_at for a in attempts],
         [a.wanted_operator for a in attempts],
+        [a.script_id for a in attempts],
+        [a.script_version for a in attempts],
     )
 
 

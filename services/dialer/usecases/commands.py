@@ -43,7 +43,7 @@ async def show(desk: Desk, operator_id: UUID) -> dict[str, Any]:
     return await _body(desk, operator)
 
 
-async def command(desk: Desk, operator_id: UUID, version: int | None, signal: operator_rules.Signal) -> dict[str, Any]:
+async def command(desk: Desk, operator_id: UUID, version: int, signal: operator_rules.Signal) -> dict[str, Any]:
     """Apply one of the operator's own wishes: ready, pause, offline, ready-in, accept or skip an offer."""
     operator = await desk.store.load_operator(operator_id)
     await _same_version(desk, operator, version)
@@ -88,12 +88,9 @@ async def hold(desk: Desk, operator_id: UUID, call_id: UUID, version: int, *, he
 
 
 async def record_answer(
-    desk: Desk, operator_id: UUID, call_id: UUID, question_id: str, value: Any, version: int | None = None
+    desk: Desk, operator_id: UUID, call_id: UUID, question_id: str, value: Any, version: int
 ) -> dict[str, Any]:
-    """Keep one answer; the last one to a question holds.
-
-    Without a *version* it counts whatever else happened to the operator, as long as they are on this call.
-    """
+    """Keep one answer; the last one to a question holds."""
     for _ in range(_TRIES):
         operator, attempt = await _call(desk, operator_id, call_id, version)
         now = desk.clock.now()

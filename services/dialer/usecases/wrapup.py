@@ -49,6 +49,12 @@ async def close_call(store: CallStore, operator: Operator, attempt: Attempt, clo
         raise ConflictError("This call is not in wrap-up; end it first.")
     answers = dict(checked_answer(script, question_id, value) for question_id, value in (closing.answers or {}).items())
     response = bounded(response_rules.closed(response, disposition.id, closing.note, now, answers), "note")
+    missing = script_rules.unanswered(script, response.answers) if disposition.needs_answers else ()
+    if missing:
+        raise RejectedError(
+            f"The disposition {disposition.id!r} needs answers that are missing.",
+            fields=tuple(FieldProblem(f"answers.{question}", "an answer is required") for question in missing),
+        )
     campaign = await store.load_campaign(attempt.campaign_id)
     lead = _lead_after(await store.load_lead(attempt.lead_id), disposition, closing, campaign, operator, now)
     news = (*announcements.of_operator(operator, after), recorded(response, script), *announcements.of_lead(lead, now))
@@ -109,23 +115,27 @@ def bounded(response: Response, field: str) -> Response:
 async def open_response(
     store: CallStore, attempt: Attempt, operator_id: UUID, now: datetime
 ) -> tuple[Response, Script]:
-    """Return the response that a call has so far, or a new one, with the script version it was begun with."""
+    """Return the response that a call has so far, or a new one, with the script version the call was placed with."""
     present = await store.load_response(attempt.id)
     if present is not None:
         script = await store.load_script(present.script_id, present.script_version)
         return replace(present, operator_id=operator_id), script
     campaign = await store.load_campaign(attempt.campaign_id)
-    if campaign.script_id is None or campaign.script_version is None:
+    # The campaign may have another script by now, but this is the one that the operator was shown.
+    script_id, script_version = attempt.script_id, attempt.script_version
+    if script_id is None or script_version is None:
+        script_id, script_version = campaign.script_id, campaign.script_version
+    if script_id is None or script_version is None:
         raise ConflictError("This campaign has no script.")
-    script = await store.load_script(campaign.script_id, campaign.script_version)
+    script = await store.load_script(script_id, script_version)
     person = (await store.load_lead(attempt.lead_id)).person
     response = Response(
         attempt_id=attempt.id,
         campaign_id=campaign.id,
         contact_id=attempt.contact_id,
         operator_id=operator_id,
-        script_id=campaign.script_id,
-        script_version=campaign.script_version,
+        script_id=script_id,
+        script_version=script_version,
         language=script_rules.language_for(script, (person.language, campaign.plan.language)),
         at=now,
     )

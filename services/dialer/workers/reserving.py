@@ -98,6 +98,8 @@ class Reserving:
             reserved_at=now,
             dial_slot_at=now,
             wanted_operator=operator.id if operator is not None else lead.callback_operator,
+            script_id=campaign.script_id,
+            script_version=campaign.script_version,
         )
         taken = lead_rules.hold(lead, attempts=n)
         caps = tuple(CapNow(cap.maximum, lasting=cap.window) for cap in plan.caps)

@@ -68,11 +68,11 @@ def answers(script: Mapping[str, Any], today: date, rng: random.Random) -> Itera
         place = place + 1 if target is None else len(questions) if target == END else places[target]
 
 
-def verdict(script: Mapping[str, Any], *, answered: bool, rng: random.Random) -> Verdict:
-    """Return how a call is closed; who hung up before the first answer is mostly tried again."""
-    known = {one["id"]: one["effect"] for one in script["dispositions"]}
+def verdict(script: Mapping[str, Any], *, asked_all: bool, rng: random.Random) -> Verdict:
+    """Return how a call is closed; who hung up before the last answer is tried again."""
+    known = {one["id"]: one["effect"] for one in script["dispositions"] if asked_all or not one["needs_answers"]}
     wanted = [(name, share) for name, share in _DISPOSITIONS if name in known]
-    if not answered and "not_now" in known:
+    if not asked_all and "not_now" in known:
         wanted = [("not_now", 1.0)]
     if not wanted:
         wanted = [(name, 1.0) for name, effect in known.items() if effect == "reached"] or [(next(iter(known)), 1.0)]

@@ -50,7 +50,7 @@ class SimulatedOperator:
         self._state: State = {}
         self._changed = asyncio.Event()
         self._script: State | None = None
-        self._answered = False
+        self._asked_all = False
         self._until_break = rng.randint(*_CALLS_BEFORE_BREAK)
 
     @property
@@ -148,21 +148,25 @@ class SimulatedOperator:
 
     async def _talk(self, call_id: str) -> None:
         """Greet, ask, write down each answer as it is heard, say goodbye."""
-        self._script, self._answered = None, False
+        self._script, self._asked_all = None, False
         path = f"/api/dialer/calls/{call_id}"
         script = self._script = await self._me.get(f"{path}/script")
         await self._wait(opening_s(self._rng))
         for spoken in answers(script["script"], self._clock.now().date(), self._rng):
             await self._wait(spoken.after_s)
-            await self._me.request("PUT", f"{path}/answers/{spoken.question_id}", {"value": spoken.value})
-            self._answered = True
+            await self._me.request(
+                "PUT",
+                f"{path}/answers/{spoken.question_id}",
+                {"value": spoken.value, "version": self._state["version"]},
+            )
+        self._asked_all = True
         await self._wait(closing_s(self._rng))
         self._see(await self._me.request("POST", f"{path}/hang-up", {"version": self._state["version"]}))
 
     async def _wrap_up(self, call_id: str) -> None:
         path = f"/api/dialer/calls/{call_id}"
         script = self._script or await self._me.get(f"{path}/script")
-        closing = verdict(script["script"], answered=self._answered, rng=self._rng)
+        closing = verdict(script["script"], asked_all=self._asked_all, rng=self._rng)
         await self._wait(closing.after_s)
         await self._perhaps_plan_break()
         body: State = {"version": self._state["version"], "disposition": closing.disposition, "note": closing.note}

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from services.dialer.domain.scripts import (
     END,
+    Disposition,
     Option,
     Question,
     Script,
@@ -16,6 +17,7 @@ from services.dialer.domain.scripts import (
     language_for,
     next_question,
     problems_of,
+    unanswered,
 )
 
 IDS = ("a", "b", "c", "d", "e")
@@ -118,6 +120,29 @@ def test_the_answer_decides_the_way() -> None:
 
 
 OPTIONS = (Option(value="x", label=EN), Option(value="y", label=EN))
+
+
+def test_only_required_questions_on_the_way_that_was_taken_are_missing() -> None:
+    yes, no = Option(value="yes", label=EN, then="mark"), Option(value="no", label=EN)
+    script = Script(
+        languages=("en",),
+        opening=EN,
+        questions=(
+            Question(id="works", kind="choice", ask=EN, options=(yes, no)),
+            Question(id="trouble", kind="text", ask=EN),
+            Question(id="wish", kind="text", ask=EN, required=False),
+            Question(id="mark", kind="number", ask=EN),
+        ),
+    )
+    assert unanswered(script, {}) == ["works", "trouble", "mark"]
+    assert unanswered(script, {"works": "no"}) == ["trouble", "mark"]
+    assert unanswered(script, {"works": "yes"}) == ["mark"]
+    assert unanswered(script, {"works": "yes", "mark": 0}) == []
+
+
+def test_a_script_whose_every_disposition_needs_answers_is_refused() -> None:
+    with pytest.raises(ValidationError, match="a call that ends before the last question needs one"):
+        Script(languages=("en",), opening=EN, dispositions=(Disposition(id="done", label=EN, needs_answers=True),))
 
 
 @pytest.mark.parametrize(

@@ -465,7 +465,7 @@ class World:
             case "talking" if self.rng.random() < 0.2:
                 await commands.hang_up(desk, operator_id, UUID(call["call_id"]), version)
             case "talking" if self.rng.random() < 0.2:
-                await commands.record_answer(desk, operator_id, UUID(call["call_id"]), "served", "yes")
+                await commands.record_answer(desk, operator_id, UUID(call["call_id"]), "served", "yes", version)
             case "wrap_up" if self.rng.random() < 0.5:
                 await self._close(desk, operator_id, UUID(call["call_id"]), version)
             case _:
