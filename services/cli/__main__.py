@@ -19,6 +19,7 @@ _COMMANDS = {
     "packs": ("services.cli.packs", "List, show, check, compare and test rule packs."),
     "partners": ("services.cli.partners", "Partners, their endpoints, and every webhook that was sent."),
     "pools": ("services.cli.floor", "Operators and the campaigns that share them."),
+    "restored": ("services.cli.restored", "After a restore: who was called since, and what to do about it."),
     "responses": ("services.cli.responses", "Export what people answered."),
     "sign-in": ("services.cli.sign_in", "Sign in and remember it for later commands."),
     "sign-out": ("services.cli.sign_in", "End the session."),

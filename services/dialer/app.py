@@ -17,6 +17,7 @@ from services.dialer.api.floor import floor_routes
 from services.dialer.api.gate import gate_routes
 from services.dialer.api.page import page_routes
 from services.dialer.api.poke import POKE_PATH, POOLS_PATH, Holding, Poke, poke_routes
+from services.dialer.api.restored import restored_routes
 from services.dialer.api.scripts import script_routes
 from services.dialer.api.status import status_routes
 from services.dialer.api.why import Answers, why_routes
@@ -30,6 +31,7 @@ from services.dialer.store import DialerStore, news
 from services.dialer.store.campaigns import CampaignStore
 from services.dialer.store.obstacles import CountingStore
 from services.dialer.store.packs import PackStore
+from services.dialer.store.restored import RestoredStore
 from services.dialer.usecases import commands
 from services.dialer.usecases.obstacles import Explaining, PackOutlook
 from services.dialer.usecases.packgate import PackGatekeeper
@@ -38,6 +40,7 @@ from services.dialer.workers.commits import GroupCommit
 from services.dialer.workers.leases import LeaseKeeper
 from services.dialer.workers.packs import run_pack_watch
 from services.dialer.workers.pool import PoolOwner
+from services.dialer.workers.rings import RingWatch
 from services.runtime import postgres
 from services.runtime.clock import Clock
 from services.runtime.figures import health_routes
@@ -51,6 +54,7 @@ from services.runtime.live import LiveHub, LivePush, Push, live_routes, push_rou
 from services.runtime.live.push import SECRET_HEADER, check_internal
 from services.runtime.messaging import open_messaging
 from services.runtime.outbox import OutboxSignal
+from services.runtime.phone import E164, phone_digest
 from services.runtime.service import Service
 
 log = structlog.get_logger()
@@ -259,6 +263,8 @@ async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make
     carrier = AriCarrier(
         session, settings.asterisk_url or settings.carrier_url or "", technology=settings.asterisk_technology
     )
+    restored = RestoredStore(pool, lambda number: phone_digest(phone_key, E164(number)))
+    rings = RingWatch(carrier, restored, clock)
     pack_store = PackStore(pool, make_id, messaging.signal)
     shelf = PackShelf(pack_store, _shipped(settings.packs_dir), packloader.parse_text)
     await shelf.start(clock.now())
@@ -275,6 +281,7 @@ async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make
             make_pacer=Pacer,
             clock=clock,
             new_id=make_id,
+            catch_up=rings.catch_up,
         )
 
     async def enrol(operator_id: UUID, name: str) -> Operator:
@@ -295,6 +302,7 @@ async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make
         script_routes(campaigns),
         desk_routes(board.desk, enrol, gatekeeper.zones),
         floor_routes(campaigns, board.wake_all),
+        restored_routes(restored),
         gate_routes(shelf, pack_store, store, packloader.parse_text),
         status_routes(campaigns, board.owned, clock, with_names=with_names, demo=demo is not None),
         why_routes(Answers(explaining, clock), with_names=with_names),
@@ -321,5 +329,11 @@ async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make
         readiness=checks,
         on_shutdown=[board.hub.close],
     )
-    loops = [*messaging.loops, board.keeper.run, desk_store.commits.run, lambda: run_pack_watch(shelf, clock)]
+    loops = [
+        *messaging.loops,
+        board.keeper.run,
+        desk_store.commits.run,
+        rings.run,
+        lambda: run_pack_watch(shelf, clock),
+    ]
     return Service("dialer", app, loops, close, checks)

@@ -5,17 +5,21 @@ Every request is bounded in time; `dial` is sent once and its answer, when lost,
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import aiohttp
 import orjson
 
-from services.dialer.ports import ChannelEvent, ChannelView
+from services.dialer.ports import ChannelEvent, ChannelView, Ring, RingsRead
 from services.runtime.errors import NotFoundError, RejectedError, UnavailableError
 
 REQUEST_LIMIT_S = 5.0
+LEDGER_BYTES = 1 << 20
+"""How much of the carrier's ledger is read at once."""
+
 CONNECTIONS = 64
 """Requests in flight at once: Asterisk serves a hundred sessions by default."""
 
@@ -26,7 +30,8 @@ class AriCarrier:
     def __init__(self, session: aiohttp.ClientSession, url: str, *, technology: str = "SIM") -> None:
         """Speak to ARI at *url* (without `/ari`); *technology* is `SIM` or `PJSIP`."""
         self._session = session
-        self._url = f"{url.rstrip('/')}/ari"
+        self._base = url.rstrip("/")
+        self._url = f"{self._base}/ari"
         self._technology = technology
 
     async def events(self, app: str) -> AsyncIterator[ChannelEvent]:
@@ -111,6 +116,28 @@ class AriCarrier:
         for what in ("hold", "moh"):
             await self._request("POST" if held else "DELETE", f"/channels/{channel_id}/{what}")
 
+    async def read_rings(self, position: int) -> RingsRead | None:
+        """Return the rings after *position* of the ledger, as many as fit; None when this carrier keeps no ledger."""
+        try:
+            async with (
+                asyncio.timeout(REQUEST_LIMIT_S),
+                self._session.get(f"{self._base}/ledger", params={"from": str(position)}) as answer,
+            ):
+                if answer.status == 404:
+                    return None
+                if answer.status == 400 and position > 0:
+                    return RingsRead(
+                        (), 0, 0
+                    )  # it is shorter than what was read: another ledger, to read from its start
+                answer.raise_for_status()
+                content = await answer.content.read(LEDGER_BYTES) if answer.content_length else b""
+                while len(content) < LEDGER_BYTES and (more := await answer.content.read(LEDGER_BYTES - len(content))):
+                    content += more
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise UnavailableError(f"The carrier's ledger is away ({type(error).__name__}).") from error
+        whole = content[: content.rfind(b"\n") + 1]
+        return RingsRead(tuple(rings_in(whole)), position, position + len(whole))
+
     async def _gone_is_fine(self, method: str, path: str) -> None:
         try:
             await self._request(method, path)
@@ -159,6 +186,18 @@ def event_from(body: Mapping[str, Any]) -> ChannelEvent | None:
             return ChannelEvent("played", target.removeprefix("channel:"))
         case _:
             return None
+
+
+def rings_in(lines: bytes) -> Iterator[Ring]:
+    """Yield the rings of people that *lines* of a ledger tell; an operator's own leg is none."""
+    for line in lines.splitlines():
+        if b'"event":"ring"' not in line:
+            continue  # most lines are others: they need not be parsed
+        said = orjson.loads(line)
+        try:
+            yield Ring(UUID(said["channel_id"]), said["number"], datetime.fromisoformat(said["at"]))
+        except ValueError:
+            continue
 
 
 def is_machine(channel: Mapping[str, Any]) -> bool:

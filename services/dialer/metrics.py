@@ -9,6 +9,9 @@ ABANDON_RATIO = Gauge(
     "dialer_abandon_ratio",
     "Share of answered people who met no operator in time, since this process started (0 to 1).",
 )
+UNKNOWN_RINGS = Counter(
+    "dialer_unknown_rings_total", "Rings at the carrier without an attempt here: the database was restored."
+)
 
 for _outcome in Outcome:  # every series stands from the start, so that a rate is never missing
     ATTEMPTS.labels(_outcome.value)

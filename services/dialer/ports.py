@@ -334,6 +334,52 @@ class Carrier(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """A person's phone rang, by the carrier's own account."""
+
+    id: UUID
+    number: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RingsRead:
+    """Some of the carrier's ledger, from byte *begin* to *end*; begin is 0 when the ledger has begun anew."""
+
+    rings: tuple[Ring, ...]
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRings:
+    """How many rings have no attempt here, and how many leads are held back for them."""
+
+    calls: int
+    leads: int
+
+
+class CarrierLedger(Protocol):
+    """The carrier's own account of what rang."""
+
+    async def read_rings(self, position: int) -> RingsRead | None:
+        """Return the rings after *position*, as many as fit; None when this carrier keeps no ledger."""
+        ...
+
+
+class RingStore(Protocol):
+    """What is kept of the carrier's account."""
+
+    async def ledger_position(self) -> int:
+        """Return how far the ledger was read."""
+        ...
+
+    async def keep_rings(self, rings: Sequence[Ring], begin: int, end: int) -> FoundRings:
+        """Hold back whoever rang without an attempt of ours, and note that the ledger was read on."""
+        ...
+
+
 class Live(Protocol):
     """The line to a signed-in person's screen; at most once, a resume reads the rest."""
 

@@ -25,11 +25,13 @@ from services.dialer.gateways import AriCarrier
 from services.dialer.ports import Fence, PoolView
 from services.dialer.store import DialerStore
 from services.dialer.store.campaigns import CampaignStore
+from services.dialer.store.restored import RestoredStore
 from services.dialer.usecases import campaigns as use
 from services.dialer.usecases import commands
 from services.dialer.usecases.wrapup import Closing
 from services.dialer.workers.leases import LeaseKeeper
 from services.dialer.workers.pool import PoolOwner
+from services.dialer.workers.rings import RingWatch
 from services.runtime import postgres
 from services.runtime.clock import SystemClock
 from services.runtime.errors import ConflictError, RejectedError
@@ -81,9 +83,19 @@ class World:
                 make_pacer=Pacer,
                 clock=CLOCK,
                 new_id=new_id,
+                catch_up=self.rings().catch_up,
             )
 
         return LeaseKeeper(instance_id or self.instance_id, "http://here", self.store, make_owner, CLOCK)
+
+    def rings(self) -> RingWatch:
+        """Return the comparison of this store with the carrier's own account."""
+        return RingWatch(AriCarrier(self.session, self.carrier_url), self.restored, CLOCK)
+
+    @property
+    def restored(self) -> RestoredStore:
+        """What is held back after a restore."""
+        return RestoredStore(self.pool, lambda number: f"digest-{int(number[-3:])}")
 
     def desk(self, keeper: LeaseKeeper) -> commands.Desk:
         """Return the desk of an instance, which pokes its own owners."""
@@ -545,3 +557,41 @@ async def test_a_pool_is_handed_over_in_the_middle_of_a_call(world: World) -> No
     assert attempt["outcome"] == "answered"
     lines = [line["event"] for line in await world.ledger()]
     assert (lines.count("ring"), lines.count("meet"), lines.count("end")) == (1, 1, 1)
+
+
+async def test_after_a_restore_nobody_is_called_again_who_was_called_since(world: World) -> None:
+    for n in (0, 1):
+        await program(world, n, "busy")
+    campaign = await floor.lay_out(world.campaigns, world.pool, CLOCK.now(), leads=1)
+    async with working(world) as desk:
+        await come(world, desk)
+        await only_attempt(world, "ended")
+    [ring] = [line for line in await world.ledger() if line["event"] == "ring" and "leg" not in line["channel_id"]]
+    # As a database saved before the call has it: the lead still waits, nothing rang, the ledger was read up to there.
+    await world.pool.execute("DELETE FROM attempts")
+    await world.pool.execute("UPDATE leads SET state = 'waiting', attempts = 0, tries = '{}', held_by = NULL")
+    await world.pool.execute("UPDATE leads SET next_at = now() - interval '1 minute', stream = 1")
+    await world.pool.execute("UPDATE ledger_reading SET position = 0")
+    async with working(world):
+        # Somebody whom the same number belongs to is enrolled later, and somebody else.
+        await until(lambda: _held(world, 1))
+        await floor.enrol(world.pool, campaign.id, [0, 1], CLOCK.now())
+        await until(lambda: _rang(world, floor.phone_number(1)))
+    assert [line["channel_id"] for line in await _rings_to(world, floor.phone_number(0))] == [ring["channel_id"]]
+    found = await world.restored.restored()
+    assert (found["calls"], found["campaigns"]) == (1, [{"campaign_id": campaign.id, "name": "Survey", "leads": 2}])
+    assert await world.restored.release(None, None) == 2
+    await world.rings().catch_up()
+    assert await world.restored.restored() == {"calls": 0, "first_at": None, "last_at": None, "campaigns": []}
+
+
+async def _held(world: World, leads: int) -> bool:
+    return len(await world.rows("SELECT FROM leads WHERE held_by = 'restored'")) == leads
+
+
+async def _rang(world: World, number: str) -> bool:
+    return bool(await _rings_to(world, number))
+
+
+async def _rings_to(world: World, number: str) -> list[dict[str, Any]]:
+    return [line for line in await world.ledger() if line["event"] == "ring" and line["number"] == number]

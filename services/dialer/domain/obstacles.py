@@ -44,6 +44,7 @@ class Filter(StrEnum):
     MESSAGE = "message"
     LIVE_CALL = "live_call"
     SKIPPED = "skipped"
+    RESTORED = "restored"
     RULE = "rule"
 
 
@@ -166,6 +167,7 @@ OWN_NAMES: NameRule = {
     "retry_delay": (Filter.RETRY_DELAY, "the time between two attempts is not over"),
     "callback": (Filter.CALLBACK, "a callback was agreed for later"),
     "message": (Filter.MESSAGE, "the next step is a message, not a call"),
+    "restored": (Filter.RESTORED, "called after this database was saved: somebody must decide (galw restored)"),
     "skipped": (Filter.SKIPPED, "given back by an operator or before dialing, a moment ago"),
     "cap": (Filter.CAP, "called as often as the campaign's cap allows"),
     "live call": (Filter.LIVE_CALL, "this person or number is in another call right now"),

@@ -14,7 +14,7 @@ const WORDS = {
   callback: "callback", live_call: "in a call", consent_view: "view of consents", owner: "owner of the pool",
   state: "state of the campaign", stop: "emergency stop", carrier: "carrier", trunk: "trunk", budget: "budget",
   lines: "lines", operators: "operators", window: "hours", cap: "frequency", list: "do-not-call list",
-  message: "message next", rule: "rule", network: "network failure",
+  message: "message next", rule: "rule", restored: "called before a restore", network: "network failure",
 };
 const OPERATOR_KINDS = { talking: 1, ready: 3, reserved: 2, wrap_up: 4, paused: 5, lost: 6, offline: 5 };
 const OPERATOR_ORDER = ["talking", "reserved", "ready", "wrap_up", "paused", "lost", "offline"];

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from services.dialer.ports import ConsentLine, NewLead
 from services.dialer.store import rows
+from services.dialer.store.restored import hold_enrolled
 from services.runtime import postgres
 from services.runtime.postgres import Connection
 from services.runtime.sql import load_sql
@@ -29,6 +30,7 @@ async def enrol_leads(conn: Connection, leads: Sequence[NewLead], now: datetime)
         [now] * len(leads),
         [lead.phone_index or 0 for lead in leads],
     )
+    await hold_enrolled(conn, [row["id"] for row in inserted])
     await _keep_grants(conn, [consent for lead in leads for consent in lead.consents])
     return len(inserted)
 

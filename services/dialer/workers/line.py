@@ -1,5 +1,6 @@
 """The line to the carrier: hears what happens to channels, and adopts those that were there before."""
 
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 import structlog
@@ -16,13 +17,17 @@ log = structlog.get_logger()
 
 RECONNECT_S = 0.5
 
+CatchUp = Callable[[], Awaitable[None]]
+"""Returns when everybody is held back whom the carrier has rung and the store does not know."""
+
 
 class CarrierLine:
     """Keeps the pool connected to its carrier; *legs* are the operators' channels that are up."""
 
-    def __init__(self, board: Board, legs: set[str]) -> None:
-        """Hear for *board*."""
+    def __init__(self, board: Board, legs: set[str], catch_up: CatchUp) -> None:
+        """Hear for *board*; *catch_up* compares what the carrier has rung with what is stored."""
         self._board = board
+        self._catch_up = catch_up
         self._legs = legs
 
     async def run(self) -> None:
@@ -34,6 +39,7 @@ class CarrierLine:
                     away = False
                     if event.kind == "connected":
                         await self._adopt()
+                        await self._catch_up()
                         board.synced = True
                         board.wake_placing.set()
                     else:

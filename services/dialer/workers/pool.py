@@ -16,7 +16,7 @@ from services.dialer.usecases.gatekeeper import Gatekeeper
 from services.dialer.workers.board import Board
 from services.dialer.workers.calls import LiveCall
 from services.dialer.workers.limits import Limits
-from services.dialer.workers.line import CarrierLine
+from services.dialer.workers.line import CarrierLine, CatchUp
 from services.dialer.workers.matching import Matching
 from services.dialer.workers.offers import Offers
 from services.dialer.workers.pacing import MakePacer, PacingDesk
@@ -44,6 +44,7 @@ class PoolOwner:
         make_pacer: MakePacer,
         clock: Clock,
         new_id: NewId,
+        catch_up: CatchUp,
     ) -> None:
         """Take the pool's parts; `run` starts it."""
         self.fence = fence
@@ -62,7 +63,7 @@ class PoolOwner:
         reserving = Reserving(board)
         self._offers = Offers(board, reserving)
         self._pacing = PacingDesk(fence, store, make_pacer, clock)
-        self._line = CarrierLine(board, legs)
+        self._line = CarrierLine(board, legs, catch_up)
         self._matching = Matching(board, legs)
         self._limits = Limits(board, self._offers)
         self._placing = Placing(board, self._pacing, reserving, self._offers)

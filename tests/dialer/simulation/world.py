@@ -179,6 +179,10 @@ class WatchedOwner(PoolOwner):
             raise
 
 
+async def _nothing() -> None:
+    """Do nothing."""
+
+
 def _flat(error: BaseException | None) -> list[BaseException]:
     if isinstance(error, BaseExceptionGroup):
         return [one for part in error.exceptions for one in _flat(part)]
@@ -210,6 +214,7 @@ class Instance:
             make_pacer=Pacer,
             clock=self.world.host_clock,
             new_id=self.world.new_id,
+            catch_up=_nothing,  # nobody restores this database
         )
 
     def desk(self) -> commands.Desk:
