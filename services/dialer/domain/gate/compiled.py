@@ -23,7 +23,7 @@ from services.dialer.domain.gate.packs import (
     Rule,
 )
 from services.dialer.domain.gate.windows import Schedule
-from services.dialer.domain.gate.zones import MINUTE, Zone
+from services.dialer.domain.gate.zones import MINUTE, Zones
 
 ALWAYS: Final = 1 << 62
 GUARD: Final = MINUTE  # The last minute of a window is closed.
@@ -72,7 +72,7 @@ def sayings(rule_id: str, cite: str, text: str) -> dict[Says, RuleSays]:
     return {says: RuleSays(rule_id, says, cite, text) for says in get_args(Says)}
 
 
-def compile_rule(rule: Rule, zones: tuple[Zone, ...], schedule: Callable[[Case], Schedule] | None) -> Entry:
+def compile_rule(rule: Rule, zones: Zones, schedule: Callable[[Case], Schedule] | None) -> Entry:
     """Return *rule* ready to be asked about persons in *zones*; *schedule* gives its windows, if it has some."""
     start, end = rule.start, rule.end
     effect = rule.effect

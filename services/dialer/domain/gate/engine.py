@@ -24,7 +24,7 @@ from services.dialer.domain.gate.packs import (
 )
 from services.dialer.domain.gate.places import Place, Places
 from services.dialer.domain.gate.windows import Schedule, Windows
-from services.dialer.domain.gate.zones import DAY, Zone, from_us, to_us, zone
+from services.dialer.domain.gate.zones import DAY, Zones, from_us, to_us, zone
 
 HORIZON = 400 * DAY
 
@@ -43,10 +43,16 @@ class _Plan:
     """What holds for all calls to the same places with the same purpose, channel and kind of line."""
 
     entries: tuple[Entry, ...]
-    zones: tuple[Zone, ...]
+    zones: Zones
     versions: Mapping[str, str]
     drafts: tuple[str, ...]
     connect_within_ms: int | None
+    binding: Mapping[Mode, tuple[Entry, ...]]
+    rings: Mapping[Mode, tuple[Entry, ...]]
+
+    def ring_s(self, mode: Mode, now: int) -> int:
+        """Return how long an unanswered call must ring."""
+        return max((entry.ring_s for entry in self.rings[mode] if entry.start <= now < entry.end), default=0)
 
 
 _PlanKey = tuple[tuple[str, ...], tuple[str, ...], Purpose, Channel, LineType, tuple[str, ...]]
@@ -64,9 +70,9 @@ class Packs:
     in_force: tuple[Pack, ...]
     optional: Mapping[str, Pack] = field(default_factory=dict[str, Pack])
     _plans: dict[_PlanKey, _Plan] = field(default_factory=dict[_PlanKey, _Plan])
-    _schedules: dict[tuple[str | Hours, tuple[Zone, ...]], Schedule] = field(
-        default_factory=dict[tuple[str | Hours, tuple[Zone, ...]], Schedule]
-    )
+    _schedules: dict[tuple[Hours, Zones], Schedule] = field(default_factory=dict[tuple[Hours, Zones], Schedule])
+    _zones: dict[tuple[str, ...], Zones] = field(default_factory=dict[tuple[str, ...], Zones])
+    _entries: dict[tuple[str, Zones], Entry] = field(default_factory=dict[tuple[str, Zones], Entry])
     _subdivided: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
@@ -98,15 +104,12 @@ class Packs:
             known = self._plans[key] = self._compile(facts, place)
         return known
 
-    def hours(self, hours: Hours, zones: tuple[Zone, ...]) -> Schedule:
+    def hours(self, hours: Hours, zones: Zones) -> Schedule:
         """Return when a campaign's own *hours* are open in all *zones*."""
-        return self._schedule(hours, Windows(hours), zones)
-
-    def _schedule(self, key: str | Hours, windows: Windows, zones: tuple[Zone, ...]) -> Schedule:
-        if (known := self._schedules.get((key, zones))) is None:
-            if len(self._schedules) >= 20_000:  # Rules times sets of zones.
+        if (known := self._schedules.get((hours, zones))) is None:
+            if len(self._schedules) >= 2_000:  # Campaigns times sets of zones.
                 self._schedules.clear()
-            known = self._schedules[key, zones] = Schedule(windows, zones)
+            known = self._schedules[hours, zones] = Schedule(Windows(hours), zones)
         return known
 
     def _matching(self, facts: Facts, place: Place) -> list[Pack]:
@@ -122,9 +125,7 @@ class Packs:
         return sorted(matching.values(), key=lambda pack: pack.id)
 
     def _compile(self, facts: Facts, place: Place) -> _Plan:
-        # Zones that are one and the same by two names need asking once only.
-        same = self.places.table["same_as"]
-        zones = tuple(zone(name) for name in sorted({same.get(name, name) for name in place.zones}))
+        zones = self._zones_at(place)
         # All packs of the place are named, also those without a rule for such calls: a replay needs each to agree.
         packs = tuple(self._matching(facts, place))
         rules = [
@@ -137,21 +138,42 @@ class Packs:
         # Rules whose answer does not depend on the hour come first: when they say never, no hour needs finding.
         rules.sort(key=lambda rule: not isinstance(rule.effect, NeedConsent | NeedScrub | LimitAbandonment))
         limits = [rule.effect.connect_within_ms for rule in rules if isinstance(rule.effect, LimitAbandonment)]
+        entries = tuple(self._entry(rule, zones) for rule in rules) if zones else ()
+        binding: dict[Mode, tuple[Entry, ...]] = {
+            mode: tuple(entry for entry in entries if mode in entry.binds) for mode in MODES
+        }
         return _Plan(
-            entries=tuple(self._compile_rule(rule, zones) for rule in rules) if zones else (),
+            entries=entries,
             zones=zones,
             versions={**{pack.id: pack.version for pack in packs}, "numbers": self.places.version},
             drafts=tuple(pack.id for pack in packs if pack.status == "draft"),
             connect_within_ms=min((limit for limit in limits if limit is not None), default=None),
+            binding=binding,
+            rings={mode: tuple(entry for entry in binding[mode] if entry.ring_s) for mode in MODES},
         )
 
-    def _compile_rule(self, rule: Rule, zones: tuple[Zone, ...]) -> Entry:
+    def _zones_at(self, place: Place) -> Zones:
+        if (known := self._zones.get(place.zones)) is None:
+            if len(self._zones) >= 20_000:
+                self._zones.clear()
+            # Zones that are one and the same by two names need asking once only.
+            same = self.places.table["same_as"]
+            names = sorted({same.get(name, name) for name in place.zones})
+            known = self._zones[place.zones] = Zones(zone(name) for name in names)
+        return known
+
+    def _entry(self, rule: Rule, zones: Zones) -> Entry:
+        if (known := self._entries.get((rule.id, zones))) is None:
+            if len(self._entries) >= 20_000:  # Rules times sets of zones.
+                self._entries.clear()
+            known = self._entries[rule.id, zones] = self._compile_rule(rule, zones)
+        return known
+
+    def _compile_rule(self, rule: Rule, zones: Zones) -> Entry:
         effect = rule.effect
         if not isinstance(effect, OpenHours):
             return compile_rule(rule, zones, None)
-        if effect.zone is not None:
-            zones = (zone(effect.zone),)
-        usual = self._schedule(rule.id, effect.windows, zones)
+        usual = Schedule(effect.windows, zones if effect.zone is None else Zones((zone(effect.zone),)))
         return compile_rule(rule, zones, lambda case: usual.with_proclaimed(case.facts.holidays_proclaimed))
 
 
@@ -177,11 +199,16 @@ def decide(facts: Facts, packs: Packs, at: datetime) -> Decision:
     now = to_us(at)
     place = packs.place(facts)
     plan = packs.plan(facts, place)
-    entries, case, ring_s = _put(facts, packs, place, plan, now)
     mode = facts.mode
+    ring_s = plan.ring_s(mode, now)
+    case = _case(facts, plan, ring_s, now)
+    entries = _with_own(plan.entries, facts, packs, place, plan)
     firsts = [entry.first(case, now) for entry in entries]
     barred = frozenset[Mode]().union(*(e.binds for e, first in zip(entries, firsts, strict=True) if first != now))
-    until, moved = _search([entry for entry in entries if mode in entry.binds], case, now)
+    until: int | None = now
+    moved: list[Entry] = []
+    if mode in barred:
+        until, moved = _search([entry for entry in entries if mode in entry.binds], case, now)
     rules: list[RuleSays] = []
     for entry, first in zip(entries, firsts, strict=True):
         if mode not in entry.applies or not (entry.start <= now < entry.end or entry in moved):
@@ -208,9 +235,9 @@ def check(facts: Facts, packs: Packs, at: datetime) -> Verdict:
     """Return `decide`'s answer in short, several times faster: for long lists of leads."""
     now = to_us(at)
     place = packs.place(facts)
-    entries, case, _ = _put(facts, packs, place, packs.plan(facts, place), now)
-    mode = facts.mode
-    until, moved = _search([entry for entry in entries if mode in entry.binds], case, now)
+    plan = packs.plan(facts, place)
+    case = _case(facts, plan, plan.ring_s(facts.mode, now), now)
+    until, moved = _search(_with_own(plan.binding[facts.mode], facts, packs, place, plan), case, now)
     if until == now:
         return Verdict("allow")
     held_by = moved[-1].said["deny"].id if moved else None
@@ -273,15 +300,12 @@ def opt_out_words(packs: Packs, jurisdictions: Iterable[str]) -> frozenset[str]:
     return frozenset[str]().union(*(effect.words for effect in effects if isinstance(effect, OptOutWords)))
 
 
-def _put(facts: Facts, packs: Packs, place: Place, plan: _Plan, now: int) -> tuple[Sequence[Entry], Case, int]:
-    """Return every rule about this call, the case to put to it, and how long an unanswered call must ring."""
-    case = Case(facts, History(facts, plan.zones), now + HORIZON)
-    entries = plan.entries
-    ring_s = 0
-    for entry in entries:
-        if entry.ring_s > ring_s and facts.mode in entry.binds and entry.start <= now < entry.end:
-            ring_s = entry.ring_s
-    case.guard = max(GUARD, ring_s * 1_000_000)
+def _case(facts: Facts, plan: _Plan, ring_s: int, now: int) -> Case:
+    return Case(facts, History(facts, plan.zones), now + HORIZON, max(GUARD, ring_s * 1_000_000))
+
+
+def _with_own(entries: tuple[Entry, ...], facts: Facts, packs: Packs, place: Place, plan: _Plan) -> tuple[Entry, ...]:
+    """Return *entries* of the plan with what no pack says: the campaign's hours, a missing place, a refusal."""
     if facts.hours is not None and place.zones:
         entries = (_own_hours(packs.hours(facts.hours, plan.zones)), *entries)
     if place.missing is not None:
@@ -289,7 +313,7 @@ def _put(facts: Facts, packs: Packs, place: Place, plan: _Plan, now: int) -> tup
     internal = facts.scrubs.get("internal")
     if internal is not None and internal.listed:
         entries = (_INTERNAL, *entries)
-    return ((_SUPPRESSED, *entries) if facts.suppressed else entries), case, ring_s
+    return (_SUPPRESSED, *entries) if facts.suppressed else entries
 
 
 def _own_hours(schedule: Schedule) -> Entry:
@@ -301,17 +325,17 @@ def _own_hours(schedule: Schedule) -> Entry:
 
 def _search(entries: Sequence[Entry], case: Case, now: int) -> tuple[int | None, list[Entry]]:
     """Return the first instant that all allow, within the horizon, and the rules that moved it on the way."""
-    us, agreed, index = now, 0, 0
+    us = now
     moved: list[Entry] = []
-    while agreed < len(entries):
-        entry = entries[index]
-        first = entry.first(case, us)
-        if first is None or first > case.limit:
-            return None, [*moved, entry]
-        if first != us:
-            us, agreed = first, 0
-            if not moved or moved[-1] is not entry:
-                moved.append(entry)
-        agreed += 1
-        index = (index + 1) % len(entries)
-    return us, moved
+    while True:
+        before = us
+        for entry in entries:
+            first = entry.first(case, us)
+            if first is None or first > case.limit:
+                return None, [*moved, entry]
+            if first != us:
+                us = first
+                if not moved or moved[-1] is not entry:
+                    moved.append(entry)
+        if us == before:
+            return us, moved

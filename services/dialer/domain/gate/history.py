@@ -10,7 +10,7 @@ from datetime import date
 
 from services.dialer.domain.gate.facts import ConsentKind, Facts, PastAttempt
 from services.dialer.domain.gate.packs import CapAttempts, CapKey, CoolDown, NeedScrub, Span, Unless
-from services.dialer.domain.gate.zones import DAY, EPOCH_DAY, Zone, to_us
+from services.dialer.domain.gate.zones import DAY, EPOCH_DAY, Zones, to_us
 
 
 class History:
@@ -18,7 +18,7 @@ class History:
 
     __slots__ = ("_consents", "_facts", "_refused", "_withdrawals", "_zones")
 
-    def __init__(self, facts: Facts, zones: tuple[Zone, ...]) -> None:
+    def __init__(self, facts: Facts, zones: Zones) -> None:
         """Keep what *facts* tell of the person; days are those of all *zones*."""
         self._facts = facts
         self._zones = zones
@@ -73,8 +73,8 @@ class History:
         since = self._facts.relationship.since
         if since is None:
             return False
-        first, end = since.toordinal(), _after(since, length)
-        return all(first <= zone.day_at(us) < end for zone in self._zones)
+        first, last = self._zones.days_at(us)
+        return since.toordinal() <= first and last < _after(since, length)
 
     def is_scrubbed(self, need: NeedScrub, us: int) -> bool:
         """Tell whether the number is on none of the lists, in versions that are neither too old nor of a later day."""
@@ -90,8 +90,8 @@ class History:
     def _is_fresh(self, version_on: date | None, max_age: int, us: int) -> bool:
         if version_on is None:
             return False
-        first = version_on.toordinal()
-        return all(first <= zone.day_at(us) <= first + max_age for zone in self._zones)
+        first, last = self._zones.days_at(us)
+        return version_on.toordinal() <= first and last <= version_on.toordinal() + max_age
 
     def openings(self, us: int, *, scrubs: bool = False) -> Iterator[int]:
         """Yield, in order, the instants after *us* at which a grant, a relationship or a list begins to count."""
@@ -99,7 +99,9 @@ class History:
         days = [self._facts.relationship.since]
         if scrubs:
             days += [scrub.version_on for scrub in self._facts.scrubs.values()]
-        begins |= {zone.midnight(day.toordinal()) for day in days if day is not None for zone in self._zones}
+        today, _ = self._zones.days_at(us)
+        coming = {day.toordinal() for day in days if day is not None}
+        begins |= {zone.midnight(day) for day in coming if day > today for zone in self._zones}
         yield from sorted(at for at in begins if at > us)
 
     def first_under_cap(self, cap: CapAttempts, us: int) -> int:

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from services.dialer.domain.gate.calendars import proclaimed_days, public_holidays
 from services.dialer.domain.gate.facts import Hours, Proclaimed, Span
-from services.dialer.domain.gate.zones import DAY, EPOCH_DAY, Zone
+from services.dialer.domain.gate.zones import DAY, EPOCH_DAY, MINUTE, Zone, Zones
 
 Interval = tuple[int, int]
 ALL_DAY: tuple[Span, ...] = ((0, 1440),)
@@ -51,15 +51,16 @@ class Windows:
 class Schedule:
     """One rule's windows in a set of zones at once, found day by day as they are asked for."""
 
-    __slots__ = ("_chunks", "_proclaimed", "_usual", "_windows", "_zones")
+    __slots__ = ("_chunks", "_longest", "_proclaimed", "_usual", "_windows", "_zones")
 
-    def __init__(self, windows: Windows, zones: tuple[Zone, ...]) -> None:
+    def __init__(self, windows: Windows, zones: Zones) -> None:
         """Open only where *windows* are open in all of *zones*."""
         self._windows = windows
         self._zones = zones
         self._proclaimed = _NONE
         self._usual: Schedule | None = None
         self._chunks: dict[int, tuple[Interval, ...]] = {}
+        self._longest: dict[tuple[int, ...], int] = {}
 
     def with_proclaimed(self, proclaimed: tuple[Proclaimed, ...]) -> "Schedule":
         """Return the schedule with holidays *proclaimed*; days away from them are taken from this one."""
@@ -79,8 +80,30 @@ class Schedule:
                 begins = max(start, us)
                 if begins < end - guard or (end == (chunk + 1) * DAY and begins < self._ends(chunk + 1, end) - guard):
                     return begins if begins <= limit else None
-            chunk += 1
+            chunk = self._next(chunk, guard)
         return None
+
+    def _next(self, chunk: int, guard: int) -> int:
+        """Return the UTC day after *chunk* to look at: many zones may have no common hour for a whole season."""
+        start, end, offsets = self._zones.steady(chunk * DAY)
+        windows, day = self._windows, chunk + EPOCH_DAY
+        first = start if windows.start is None else max(start, (windows.start + 1 - EPOCH_DAY) * DAY)
+        last = end if windows.end is None else min(end, (windows.end - 1 - EPOCH_DAY) * DAY)
+        # Holidays only close, so what a plain week does not open stays closed; the season's last day is looked at.
+        if first // DAY + EPOCH_DAY <= day < last // DAY + EPOCH_DAY - 2 and self._longest_opening(offsets) <= guard:
+            return last // DAY - 1
+        return chunk + 1
+
+    def _longest_opening(self, offsets: tuple[int, ...]) -> int:
+        """Return how long a plain week is open at a stretch where the clocks show these *offsets* to UTC."""
+        if (known := self._longest.get(offsets)) is None:
+            week = [*self._windows.days] * 2
+            opened: Sequence[Interval] = ((0, 14 * DAY),)
+            for offset in offsets:
+                walls = [(n * DAY + a * MINUTE, n * DAY + b * MINUTE) for n, day in enumerate(week) for a, b in day]
+                opened = intersect(opened, _merge([(start - offset, end - offset) for start, end in walls]))
+            known = self._longest[offsets] = max((end - start for start, end in opened), default=0)
+        return known
 
     def _ends(self, chunk: int, end: int) -> int:
         """Return where the interval ends that reaches from before into *chunk*; a guard is shorter than a day."""
@@ -101,25 +124,48 @@ class Schedule:
         """Return what is open on one UTC day."""
         first, last = chunk * DAY, (chunk + 1) * DAY
         opened: tuple[Interval, ...] = ((first, last),)
-        for place in self._zones:
-            found: list[Interval] = []
-            for day in range(place.day_at(first), place.day_at(last - 1) + 1):
-                for start, end in self._windows.spans_on(day, self._proclaimed):
-                    found += place.spans(day, start, end)
+        _, end, offsets = self._zones.steady(first)
+        # Where no clock changes, zones of one offset are open alike.
+        clocks = offsets if last <= end else self._zones
+        for clock in clocks:
+            found = self._open_by(clock, first) if isinstance(clock, int) else self._open_in(clock, first, last)
             opened = intersect(opened, _merge(found))
             if not opened:
                 break
         return opened
 
+    def _open_by(self, offset: int, first: int) -> list[Interval]:
+        """Return what is open on the UTC day from *first* by a clock that shows *offset* to UTC."""
+        found: list[Interval] = []
+        begins = (first + offset) // DAY
+        for day in (begins, begins + 1):
+            midnight = day * DAY - offset
+            for start, end in self._windows.spans_on(day + EPOCH_DAY, self._proclaimed):
+                found.append((midnight + start * MINUTE, midnight + end * MINUTE))
+        return found
+
+    def _open_in(self, place: Zone, first: int, last: int) -> list[Interval]:
+        """Return what is open in a zone on a UTC day, exact across a change of its clock."""
+        found: list[Interval] = []
+        for day in range(place.day_at(first), place.day_at(last - 1) + 1):
+            for start, end in self._windows.spans_on(day, self._proclaimed):
+                found += place.spans(day, start, end)
+        return found
+
 
 def intersect(one: Sequence[Interval], other: Sequence[Interval]) -> tuple[Interval, ...]:
     """Return what is in both of two ordered lists of half-open intervals."""
-    return tuple(
-        (start, end)
-        for one_start, one_end in one
-        for other_start, other_end in other
-        if (start := max(one_start, other_start)) < (end := min(one_end, other_end))
-    )
+    found: list[Interval] = []
+    i = j = 0
+    while i < len(one) and j < len(other):
+        start, end = max(one[i][0], other[j][0]), min(one[i][1], other[j][1])
+        if start < end:
+            found.append((start, end))
+        if one[i][1] <= other[j][1]:
+            i += 1
+        else:
+            j += 1
+    return tuple(found)
 
 
 def _merge(intervals: list[Interval]) -> list[Interval]:

@@ -39,11 +39,16 @@ from services.dialer.domain.gate.places import Places
 _E164 = re.compile(r"\+[1-9][0-9]{4,14}")
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00")
 _JURISDICTION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _T = TypeVar("_T")
 _Object = Mapping[str, Any]
 
-_FIELDS = (
+
+def _known(*fields: str) -> Mapping[str, None]:
+    """Return the names of an object's fields, in order and quick to look up."""
+    return dict.fromkeys(fields)
+
+
+_FIELDS = _known(
     "number",
     "line_type",
     "address",
@@ -62,6 +67,14 @@ _FIELDS = (
     "holidays_proclaimed",
     "organisation_packs",
 )
+_ADDRESS = _known("country", "region", "postal_code", "verified_on")
+_CONSENT = _known("kind", "purpose", "channel", "given_at", "withdrawn_at", "outside_hours")
+_RELATIONSHIP = _known("kind", "since")
+_SCRUB = _known("version_on", "listed")
+_ATTEMPT = _known("at", "number", "subject", "campaign", "channel", "mode", "outcome")
+_CAMPAIGN = _known("started_at", "answered", "abandoned", "windows", "hours")
+_COUNTS = _known("answered", "abandoned")
+_PROCLAIMED = _known("jurisdiction", "on")
 
 
 class FactError(ValueError):
@@ -80,7 +93,9 @@ class FactError(ValueError):
 
 def parse_facts(value: object, places: Places) -> tuple[Facts, datetime]:
     """Return the facts and the instant in a JSON object; raises `FactError`. *places* knows countries and regions."""
-    facts = _object(value, "facts", _FIELDS)
+    if not isinstance(value, dict):
+        raise FactError("facts", "an object")
+    facts = _object(cast("object", value), "", _FIELDS)
     number = facts.get("number")
     if not isinstance(number, str) or not _E164.fullmatch(number):
         raise FactError("number", "a number in E.164 form, such as +13055550123")
@@ -119,33 +134,45 @@ _CHANNELS = get_args(Channel)
 _KINDS = get_args(ConsentKind)
 _OUTCOMES = get_args(Outcome)
 _RELATIONSHIPS = get_args(RelationshipKind)
-_LISTS = get_args(DoNotCallList)
-_WINDOWS = get_args(CountWindow)
+_LISTS = _known(*get_args(DoNotCallList))
+_WINDOWS = _known(*get_args(CountWindow))
+_DAYS = _known(*WEEKDAYS)
 
 
-def _object(value: object, field: str, known: tuple[str, ...]) -> _Object:
+def _object(value: object, field: str, known: Mapping[str, None]) -> _Object:
+    """Return *value*, an object with none but *known* fields; *field* is where it stands, "" for an item of a list."""
     if not isinstance(value, dict):
         raise FactError(field, "an object")
-    for key in cast("dict[str, object]", value):
-        if key not in known:
-            raise FactError(key if field == "facts" else f"{field}.{key}", f"one of the fields {', '.join(known)}")
-    return cast("_Object", value)
+    found = cast("dict[str, object]", value)
+    if found.keys() <= known.keys():
+        return found
+    key = next(key for key in found if key not in known)
+    raise FactError(f"{field}.{key}" if field else key, f"one of the fields {', '.join(known)}")
 
 
-def _each(value: object, field: str, parse: Callable[[object, str], _T]) -> tuple[_T, ...]:
+def _each(value: object, field: str, parse: Callable[[object], _T]) -> tuple[_T, ...]:
+    """Return the items of a list; *parse* names what is wrong as seen from the item."""
     if value is None:
         return ()
     if not isinstance(value, list):
         raise FactError(field, "a list")
-    return tuple(parse(item, f"{field}[{index}]") for index, item in enumerate(cast("list[object]", value)))
+    return tuple(_inside(field, parse, item, index) for index, item in enumerate(cast("list[object]", value)))
+
+
+def _inside(field: str, parse: Callable[[object], _T], value: object, index: int | None = None) -> _T:
+    """Return what *parse* makes of a value within *field*; what it finds wrong is named as seen from outside."""
+    try:
+        return parse(value)
+    except FactError as error:
+        place = field if index is None else f"{field}[{index}]"
+        raise FactError(f"{place}.{error.field}" if error.field else place, error.expected) from error
 
 
 def _one_of(value: object, field: str, known: tuple[_T, ...]) -> _T | None:
     if value is None:
         return None
-    for each in known:
-        if each == value:
-            return each
+    if value in known:
+        return cast("_T", value)
     raise FactError(field, f"one of {', '.join(map(str, known))}")
 
 
@@ -184,7 +211,8 @@ def _instant(value: object, field: str) -> datetime | None:
 def _date(value: object, field: str) -> date | None:
     if value is None:
         return None
-    if isinstance(value, str) and _DATE.fullmatch(value):
+    # The parser takes weeks and days without hyphens too.
+    if isinstance(value, str) and len(value) == 10 and value[4] == value[7] == "-":
         try:
             day = date.fromisoformat(value)
         except ValueError:
@@ -197,7 +225,7 @@ def _date(value: object, field: str) -> date | None:
 def _address(value: object, places: Places) -> Address | None:
     if value is None:
         return None
-    address = _object(value, "address", ("country", "region", "postal_code", "verified_on"))
+    address = _object(value, "address", _ADDRESS)
     country = _text(address.get("country"), "address.country")
     if country is None or not places.has_country(country):
         raise FactError("address.country", "a country in two capital letters, such as US")
@@ -210,22 +238,22 @@ def _address(value: object, places: Places) -> Address | None:
     return Address(country, region, postal_code, _date(address.get("verified_on"), "address.verified_on"))
 
 
-def _consent(value: object, field: str) -> Consent:
-    consent = _object(value, field, ("kind", "purpose", "channel", "given_at", "withdrawn_at", "outside_hours"))
+def _consent(value: object) -> Consent:
+    consent = _object(value, "", _CONSENT)
     return Consent(
-        _one_of(consent.get("kind"), f"{field}.kind", _KINDS),
-        _one_of(consent.get("purpose"), f"{field}.purpose", _PURPOSES),
-        _one_of(consent.get("channel"), f"{field}.channel", _CHANNELS),
-        _instant(consent.get("given_at"), f"{field}.given_at"),
-        _instant(consent.get("withdrawn_at"), f"{field}.withdrawn_at"),
-        _flag(consent.get("outside_hours"), f"{field}.outside_hours", False),
+        _one_of(consent.get("kind"), "kind", _KINDS),
+        _one_of(consent.get("purpose"), "purpose", _PURPOSES),
+        _one_of(consent.get("channel"), "channel", _CHANNELS),
+        _instant(consent.get("given_at"), "given_at"),
+        _instant(consent.get("withdrawn_at"), "withdrawn_at"),
+        _flag(consent.get("outside_hours"), "outside_hours", False),
     )
 
 
 def _relationship(value: object) -> Relationship:
     if value is None:
         return Relationship()
-    relationship = _object(value, "relationship", ("kind", "since"))
+    relationship = _object(value, "relationship", _RELATIONSHIP)
     kind = _one_of(relationship.get("kind"), "relationship.kind", _RELATIONSHIPS)
     return Relationship(kind or "none", _date(relationship.get("since"), "relationship.since"))
 
@@ -233,43 +261,43 @@ def _relationship(value: object) -> Relationship:
 def _scrubs(value: object) -> dict[DoNotCallList, Scrub]:
     scrubs: dict[DoNotCallList, Scrub] = {}
     for name, item in _object({} if value is None else value, "scrubs", _LISTS).items():
-        if item is None:
-            continue
-        scrub = _object(item, f"scrubs.{name}", ("version_on", "listed"))
-        version_on = _date(scrub.get("version_on"), f"scrubs.{name}.version_on")
-        listed = _flag(scrub.get("listed"), f"scrubs.{name}.listed", True)
-        scrubs[cast("DoNotCallList", name)] = Scrub(version_on, listed)
+        if item is not None:
+            scrubs[cast("DoNotCallList", name)] = _inside(f"scrubs.{name}", _scrub, item)
     return scrubs
 
 
-def _attempt(value: object, field: str) -> PastAttempt:
-    known = ("at", "number", "subject", "campaign", "channel", "mode", "outcome")
-    attempt = _object(value, field, known)
-    at = _instant(attempt.get("at"), f"{field}.at")
+def _scrub(value: object) -> Scrub:
+    scrub = _object(value, "", _SCRUB)
+    return Scrub(_date(scrub.get("version_on"), "version_on"), _flag(scrub.get("listed"), "listed", True))
+
+
+def _attempt(value: object) -> PastAttempt:
+    attempt = _object(value, "", _ATTEMPT)
+    at = _instant(attempt.get("at"), "at")
     if at is None:
-        raise FactError(f"{field}.at", "the instant of the attempt, with its offset")
-    number = _text(attempt.get("number"), f"{field}.number")
+        raise FactError("at", "the instant of the attempt, with its offset")
+    number = _text(attempt.get("number"), "number")
     if number is not None and not _E164.fullmatch(number):
-        raise FactError(f"{field}.number", "a number in E.164 form, such as +13055550123")
+        raise FactError("number", "a number in E.164 form, such as +13055550123")
     return PastAttempt(
         at,
         number,
-        _text(attempt.get("subject"), f"{field}.subject"),
-        _text(attempt.get("campaign"), f"{field}.campaign") or "this",
-        _one_of(attempt.get("channel"), f"{field}.channel", _CHANNELS),
-        _one_of(attempt.get("mode"), f"{field}.mode", MODES),
-        _one_of(attempt.get("outcome"), f"{field}.outcome", _OUTCOMES),
+        _text(attempt.get("subject"), "subject"),
+        _text(attempt.get("campaign"), "campaign") or "this",
+        _one_of(attempt.get("channel"), "channel", _CHANNELS),
+        _one_of(attempt.get("mode"), "mode", MODES),
+        _one_of(attempt.get("outcome"), "outcome", _OUTCOMES),
     )
 
 
 def _campaign(value: object) -> tuple[Hours | None, CampaignCounts]:
     if value is None:
         return None, CampaignCounts()
-    campaign = _object(value, "campaign", ("started_at", "answered", "abandoned", "windows", "hours"))
-    windows: dict[CountWindow, Counts] = {}
-    for name, item in _object(campaign.get("windows") or {}, "campaign.windows", _WINDOWS).items():
+    campaign = _object(value, "campaign", _CAMPAIGN)
+    given, windows = campaign.get("windows"), dict[CountWindow, Counts]()
+    for name, item in _object({} if given is None else given, "campaign.windows", _WINDOWS).items():
         if item is not None:
-            counts = _object(item, f"campaign.windows.{name}", ("answered", "abandoned"))
+            counts = _object(item, f"campaign.windows.{name}", _COUNTS)
             windows[cast("CountWindow", name)] = _counts(counts, f"campaign.windows.{name}")
     counts = CampaignCounts(
         _instant(campaign.get("started_at"), "campaign.started_at"), _counts(campaign, "campaign"), windows
@@ -286,34 +314,34 @@ def _counts(value: _Object, field: str) -> Counts:
 def _hours(value: object) -> Hours | None:
     if value is None:
         return None
-    hours = _object(value, "campaign.hours", WEEKDAYS)
+    hours = _object(value, "campaign.hours", _DAYS)
     return tuple(_each(hours.get(day), f"campaign.hours.{day}", _span) for day in WEEKDAYS)
 
 
-def _span(value: object, field: str) -> Span:
+def _span(value: object) -> Span:
     pair = cast("list[object]", value) if isinstance(value, list) else []
     texts = [item for item in pair if isinstance(item, str) and _CLOCK.fullmatch(item)]
     if len(pair) == 2 and len(texts) == 2 and texts[0] < texts[1]:
         start, end = (int(text[:2]) * 60 + int(text[3:]) for text in texts)
         return start, end
-    raise FactError(field, 'two times of day in order, such as ["09:00", "20:00"]')
+    raise FactError("", 'two times of day in order, such as ["09:00", "20:00"]')
 
 
-def _proclaimed(value: object, field: str) -> Proclaimed:
-    proclaimed = _object(value, field, ("jurisdiction", "on"))
+def _proclaimed(value: object) -> Proclaimed:
+    proclaimed = _object(value, "", _PROCLAIMED)
     jurisdiction = proclaimed.get("jurisdiction")
     if not isinstance(jurisdiction, str) or not _JURISDICTION.fullmatch(jurisdiction):
-        raise FactError(f"{field}.jurisdiction", "a country or a part of one, such as US-LA")
-    on = _date(proclaimed.get("on"), f"{field}.on")
+        raise FactError("jurisdiction", "a country or a part of one, such as US-LA")
+    on = _date(proclaimed.get("on"), "on")
     if on is None:
-        raise FactError(f"{field}.on", "a date such as 2026-11-23")
+        raise FactError("on", "a date such as 2026-11-23")
     return Proclaimed(jurisdiction, on)
 
 
-def _pack_id(value: object, field: str) -> str:
+def _pack_id(value: object) -> str:
     if isinstance(value, str):
         return value
-    raise FactError(field, "the id of a pack of the organisation's own")
+    raise FactError("", "the id of a pack of the organisation's own")
 
 
 def write_facts(facts: Facts, at: datetime) -> dict[str, Any]:

@@ -30,13 +30,14 @@ def from_us(us: int) -> datetime:
 class Zone:
     """One zone of the tz database; finds each year's changes of offset once."""
 
-    __slots__ = ("_info", "_years", "name")
+    __slots__ = ("_info", "_stretch", "_years", "name")
 
     def __init__(self, name: str) -> None:
         """Take the zone's rules from the tz database; an unknown *name* raises `ZoneInfoNotFoundError`."""
         self.name = name
         self._info = ZoneInfo(name)
         self._years: dict[int, tuple[list[int], list[int]]] = {}
+        self._stretch = (0, 0, 0)
 
     def day_at(self, us: int) -> int:
         """Return the local day on which the instant falls."""
@@ -61,18 +62,27 @@ class Zone:
             if begins < ends:
                 yield begins, ends
 
+    def stretch(self, us: int) -> tuple[int, int, int]:
+        """Return from when to when the offset at *us* holds within its UTC year, and the offset."""
+        year = _year_of(us)
+        starts, offsets = self._year(year)
+        index = bisect_right(starts, us) - 1
+        end = starts[index + 1] if index + 1 < len(starts) else _year_start(year + 1)
+        return starts[index], end, offsets[index]
+
     def _offset(self, us: int) -> int:
-        starts, offsets = self._year(_year_of(us))
-        return offsets[bisect_right(starts, us) - 1]
+        # One is asked about the same season again and again.
+        start, end, offset = self._stretch
+        if not start <= us < end:
+            self._stretch = _, _, offset = self.stretch(us)
+        return offset
 
     def _segments(self, first: int, last: int) -> Iterator[tuple[int, int, int]]:
         """Yield stretches of constant offset that cover *first* to *last*."""
         us = first
         while us < last:
-            starts, offsets = self._year(_year_of(us))
-            index = bisect_right(starts, us) - 1
-            end = starts[index + 1] if index + 1 < len(starts) else _year_start(_year_of(us) + 1)
-            yield us, min(end, last), offsets[index]
+            _, end, offset = self.stretch(us)
+            yield us, min(end, last), offset
             us = end
 
     def _year(self, year: int) -> tuple[list[int], list[int]]:
@@ -103,6 +113,30 @@ class Zone:
         offset = datetime.fromtimestamp(timestamp, self._info).utcoffset()
         assert offset is not None
         return offset // timedelta(seconds=1)
+
+
+class Zones(tuple[Zone, ...]):
+    """Every zone where a person may be; remembers what it was asked about last."""
+
+    _days: tuple[int | None, int, int] = (None, 0, 0)
+    _steady: tuple[int, int, tuple[int, ...]] = (0, 0, ())
+
+    def days_at(self, us: int) -> tuple[int, int]:
+        """Return the first and the last of the local days on which the instant falls; there must be a zone."""
+        known, first, last = self._days
+        if known != us:
+            days = [zone.day_at(us) for zone in self]
+            self._days = us, first, last = us, min(days), max(days)
+        return first, last
+
+    def steady(self, us: int) -> tuple[int, int, tuple[int, ...]]:
+        """Return from when to when around *us* no zone changes its offset, and the different offsets meanwhile."""
+        start, end, _ = self._steady
+        if not start <= us < end:
+            stretches = [zone.stretch(us) for zone in self]
+            offsets = tuple(sorted({offset for _, _, offset in stretches}))
+            self._steady = max(start for start, _, _ in stretches), min(end for _, end, _ in stretches), offsets
+        return self._steady
 
 
 @lru_cache(maxsize=1024)  # The tz database has about 600 names.
