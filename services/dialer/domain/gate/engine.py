@@ -73,10 +73,12 @@ class Packs:
     _schedules: dict[tuple[Hours, Zones], Schedule] = field(default_factory=dict[tuple[Hours, Zones], Schedule])
     _zones: dict[tuple[str, ...], Zones] = field(default_factory=dict[tuple[str, ...], Zones])
     _entries: dict[tuple[str, Zones], Entry] = field(default_factory=dict[tuple[str, Zones], Entry])
+    _by_id: dict[str, Pack] = field(default_factory=dict[str, Pack])
     _subdivided: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Note which countries have packs for parts of them."""
+        self._by_id = {pack.id: pack for pack in self.all_packs()}
         codes = (code for pack in self.all_packs() for code in pack.jurisdictions)
         self._subdivided = frozenset(code.partition("-")[0] for code in codes if "-" in code)
 
@@ -116,12 +118,11 @@ class Packs:
         """Return the packs of the place and those that they extend, each once."""
         matching = {pack.id: pack for pack in self.in_force if pack.covers(place.jurisdictions)}
         matching |= {name: self.optional[name] for name in facts.organisation_packs}
-        known = {pack.id: pack for pack in self.all_packs()}
         for pack in list(matching.values()):
             parent = pack.extends
             while parent is not None:
-                matching[parent] = known[parent]
-                parent = known[parent].extends
+                matching[parent] = self._by_id[parent]
+                parent = matching[parent].extends
         return sorted(matching.values(), key=lambda pack: pack.id)
 
     def _compile(self, facts: Facts, place: Place) -> _Plan:

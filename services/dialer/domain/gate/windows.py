@@ -80,7 +80,7 @@ class Schedule:
                 begins = max(start, us)
                 if begins < end - guard or (end == (chunk + 1) * DAY and begins < self._ends(chunk + 1, end) - guard):
                     return begins if begins <= limit else None
-            chunk = self._next(chunk, guard)
+            chunk = chunk + 1 if chunk < us // DAY + 7 else self._next(chunk, guard)
         return None
 
     def _next(self, chunk: int, guard: int) -> int:
