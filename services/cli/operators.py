@@ -58,6 +58,27 @@ async def assign(client: GalwClient, operator_id: str, *, pool_id: str, skills: 
     click.echo(orjson.dumps(moved) if as_json else f"{moved['name']} works in pool {moved['pool_id']} now.")
 
 
+@command.command("stops")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one change a line.")
+@with_client
+async def stops(client: GalwClient, *, as_json: bool) -> None:
+    """Show who stopped or lifted what, when and why, newest first.
+
+    \b
+    Example:
+      galw operators stops
+    """
+    table = Table("when", "", "what", "by", "why")
+    async for one in client.pages("/api/dialer/stops/changes"):
+        if as_json:
+            click.echo(orjson.dumps(one))
+        else:
+            what = f"{one['scope']} {one['target']}".strip()
+            table.add_row(one["at"][:19].replace("T", " "), one["change"], what, one["by"], one["reason"])
+    if not as_json:
+        Console().print(table)
+
+
 @command.command("stop-dialing")
 @click.option("--campaign", help="Stop this campaign only.")
 @click.option("--trunk", help="Stop this trunk only.")

@@ -550,8 +550,12 @@ class MarketingStore(Protocol):
         """Put an emergency stop in force."""
         ...
 
-    async def lift(self, scope: str, target: str) -> None:
+    async def lift(self, scope: str, target: str, now: datetime, by: UUID | None, reason: str) -> None:
         """Lift an emergency stop."""
+        ...
+
+    async def list_stop_changes(self, before: int, limit: int) -> list[dict[str, Any]]:
+        """Return who stopped or lifted what, newest first."""
         ...
 
     async def list_stops(self) -> list[dict[str, Any]]:

@@ -260,8 +260,21 @@ async def test_an_emergency_stop_is_put_in_force_told_to_all_and_lifted(
     }
     await post(client, "/stops/lift", {"scope": "all"}, 403)
     for body in stops:
-        await post(client, "/stops/lift", body, as_=SUPERVISOR)
+        await post(client, "/stops/lift", {**body, "reason": "out"}, as_=SUPERVISOR)
     assert (await get(client, "/stops"))["items"] == []
+    first = await get(client, "/stops/changes?limit=3")
+    rest = await get(client, f"/stops/changes?limit=50&cursor={first['next_cursor']}")
+    told = [*first["items"], *rest["items"]]
+    assert [(one["change"], one["scope"], one["reason"]) for one in told] == [
+        ("lifted", "trunk", "out"),
+        ("lifted", "campaign", "out"),
+        ("lifted", "all", "out"),
+        ("stopped", "all", ""),
+        ("stopped", "trunk", "fire"),
+        ("stopped", "campaign", "fire"),
+        ("stopped", "all", "fire"),
+    ]
+    assert all(one["by"] and one["at"] for one in told)
     await post(client, "/stops/lift", {"scope": "all"}, 404, as_=SUPERVISOR)
 
 

@@ -119,10 +119,17 @@ class StopView(BaseModel):
     reason: str
 
 
+class StopChange(StopView):
+    """A stop that was put in force or lifted."""
+
+    change: Literal["stopped", "lifted"]
+
+
 def floor_routes(store: MarketingStore, wake: Wake) -> Routes:
     """Return the routes of the floor."""
     routes = Routes(prefix="/api/dialer", tag="floor")
     after = Cursor(tuple[str, UUID])
+    before_seq = Cursor(int)
 
     @routes.post("/pools", roles=_RUN, status=201, idempotent=True, summary="Make a pool")
     async def post_pool(call: Call, body: NewPool) -> Reply[PoolView]:
@@ -173,6 +180,12 @@ def floor_routes(store: MarketingStore, wake: Wake) -> Routes:
     async def list_stops() -> Page[StopView]:
         return Page(items=[StopView(**one) for one in await store.list_stops()])
 
+    @routes.get("/stops/changes", roles=_READ, summary="Who stopped or lifted what, when and why, newest first")
+    async def list_stop_changes(query: PageQuery) -> Page[StopChange]:
+        found = await store.list_stop_changes(before_seq.decode(query.cursor) or 2**63 - 1, query.limit)
+        more = before_seq.encode(found[-1]["seq"]) if len(found) == query.limit else None
+        return Page(items=[StopChange(**one) for one in found], next_cursor=more)
+
     @routes.post("/stops", roles={*_RUN, Role.MARKETING}, summary="Stop dialing at once: all, a campaign or a trunk")
     async def post_stop(call: Call, body: StopBody) -> Page[StopView]:
         target = _target(body)
@@ -181,8 +194,8 @@ def floor_routes(store: MarketingStore, wake: Wake) -> Routes:
         return Page(items=[StopView(**one) for one in await store.list_stops()])
 
     @routes.post("/stops/lift", roles=_RUN, summary="Lift an emergency stop")
-    async def post_lift(body: StopBody) -> Page[StopView]:
-        await store.lift(body.scope, _target(body))
+    async def post_lift(call: Call, body: StopBody) -> Page[StopView]:
+        await store.lift(body.scope, _target(body), call.now, call.principal.user_id, body.reason)
         await wake()
         return Page(items=[StopView(**one) for one in await store.list_stops()])
 

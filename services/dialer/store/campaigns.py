@@ -233,13 +233,19 @@ class CampaignStore:
             if not await conn.fetchval(SQL["stop_target_exists"], scope, target):
                 raise NotFoundError(f"There is no such {scope}; nothing was stopped.")
             await conn.execute(SQL["stop_insert"], scope, target, now, by, reason)
+            await conn.execute(SQL["stop_change_insert"], scope, target, "stopped", now, by, reason)
 
-    async def lift(self, scope: str, target: str) -> None:
-        """Lift an emergency stop."""
+    async def lift(self, scope: str, target: str, now: datetime, by: UUID | None, reason: str) -> None:
+        """Lift an emergency stop; raises `NotFoundError` when there is none."""
         async with postgres.transaction(self._pool) as conn:
-            lifted = await conn.fetchval(SQL["stop_delete"], scope, target)
-        if lifted is None:
-            raise NotFoundError("There is no such stop in force.")
+            if await conn.fetchval(SQL["stop_delete"], scope, target) is None:
+                raise NotFoundError("There is no such stop in force.")
+            await conn.execute(SQL["stop_change_insert"], scope, target, "lifted", now, by, reason)
+
+    async def list_stop_changes(self, before: int, limit: int) -> list[dict[str, Any]]:
+        """Return who stopped or lifted what, newest first."""
+        async with postgres.single(self._pool) as conn:
+            return [dict(r) for r in await conn.fetch(SQL["stop_change_list"], before, limit)]
 
     async def list_stops(self) -> list[dict[str, Any]]:
         """Return the stops in force."""
