@@ -10,6 +10,7 @@ import asyncio
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import cycle
 from typing import Any
@@ -73,8 +74,7 @@ class Writer:
         calls = [(i, lead, contact) for i, (lead, contact) in zip(ids, pairs, strict=True)]
         people = sorted(contact for _, contact in pairs)
         async with self.pool.acquire() as conn, conn.transaction():
-            await self.lock(conn, people)
-            await conn.fetch(DIALER["lead_lock"], sorted(lead for lead, _ in pairs))
+            await self.lock(conn, people, leads=sorted(lead for lead, _ in pairs))
             n = len(people)
             none = [None] * n
             await conn.fetch(
@@ -83,42 +83,39 @@ class Writer:
             await conn.fetch(DIALER["trunk_live"], ["main"])
             await conn.fetch(DIALER["trunk_lock"], ["main"])
             await self.insert(conn, calls)
-            await self.leads(conn, pairs, "busy", None, 2)
+            await self.write(conn, [], led(pairs, "busy", None, 2))
             await conn.execute(DIALER["trunk_spend"], "main", now(), 0, now().date())
         answered = calls[: round(len(calls) * ANSWERED)]
         missed = calls[len(answered) :]
-        for version, state in ((2, "dialing"), (3, "ringing")):
-            async with self.pool.acquire() as conn, conn.transaction():
-                await self.lock(conn, people)
-                await self.move(conn, calls, state, version)
-        for version, state in ((4, "answered"), (5, "connected")):
-            if answered:
-                async with self.pool.acquire() as conn, conn.transaction():
-                    await self.lock(conn, sorted(c[2] for c in answered))
-                    await self.move(conn, answered, state, version)
-                    topic = "floor.calls" if state == "answered" else "floor.operators"
-                    await self.announce(conn, topic, [c[2] for c in answered], f"dialer.{state}.v1", 260)
         async with self.pool.acquire() as conn, conn.transaction():
-            await self.lock(conn, people)
-            await self.move(conn, missed, "ended", 4, "no_answer")
-            await self.move(conn, answered, "ended", 6, "answered")
-            await self.leads(conn, pairs, "waiting", None, 3)
+            await self.lock(conn, people, ids)
+            await self.write(conn, moved(calls, "dialing", 2))
+        if answered:
+            async with self.pool.acquire() as conn, conn.transaction():
+                await self.lock(conn, sorted(c[2] for c in answered), [c[0] for c in answered])
+                await self.write(conn, moved(answered, "connected", 3))
+                await self.announce(conn, "floor.calls", [c[2] for c in answered], "dialer.answered.v1", 260)
+                await self.announce(conn, "floor.operators", [c[2] for c in answered], "dialer.operator.v1", 260)
+        async with self.pool.acquire() as conn, conn.transaction():
+            await self.lock(conn, people, ids, sorted(lead for lead, _ in pairs))
+            ended = moved(missed, "ended", 3, "no_answer") + moved(answered, "ended", 4, "answered")
+            await self.write(conn, ended, led(pairs, "waiting", None, 3))
             await self.announce(conn, "floor.calls", [c[2] for c in calls], "dialer.call.ended.v1", 420)
             await self.announce(conn, "floor.operators", [c[2] for c in answered], "dialer.operator.v1", 260)
         if answered:
             async with self.pool.acquire() as conn, conn.transaction():
-                await self.lock(conn, sorted(c[2] for c in answered))
-                await self.respond(conn, answered)
-                await self.leads(conn, [(c[1], c[2]) for c in answered], "finished", "reached", 4)
+                await self.lock(conn, sorted(c[2] for c in answered), leads=sorted(c[1] for c in answered))
+                reached = led([(c[1], c[2]) for c in answered], "finished", "reached", 4)
+                await self.write(conn, [], reached, self.responses(answered))
                 await self.announce(
                     conn, "floor.responses", [c[2] for c in answered], "dialer.response.recorded.v1", 640
                 )
                 await self.announce(conn, "floor.operators", [c[2] for c in answered], "dialer.operator.v1", 260)
                 await self.announce(conn, "floor.calls", [c[2] for c in answered], "dialer.lead.finished.v1", 300)
 
-    async def lock(self, conn: Any, people: list[UUID]) -> None:
-        await conn.fetch(DIALER["person_lock"], people)
-        await conn.fetch(DIALER["lease_fence"], [self.home])
+    async def lock(self, conn: Any, people: list[UUID], calls: Sequence[UUID] = (), leads: Sequence[UUID] = ()) -> None:
+        await conn.fetch(DIALER["commit_lock"], people, calls, [], leads, [self.home])
+        await conn.fetch(DIALER["commit_standing"], [], [], [self.campaign])
 
     async def insert(self, conn: Any, calls: list[Any]) -> None:
         n, at = len(calls), now()
@@ -129,32 +126,20 @@ class Writer:
             [DECISION] * n, [25] * n, [at] * n, [at] * n, [None] * n,
         )  # fmt: skip
 
-    async def move(self, conn: Any, calls: list[Any], state: str, version: int, outcome: str | None = None) -> None:
-        n, at = len(calls), now()
-        if not n:
-            return
-        ids = [c[0] for c in calls]
-        await conn.fetch(DIALER["attempt_lock"], ids)
-        ended = [at if state == "ended" else None] * n
-        await conn.execute(
-            DIALER["attempt_update"], ids, [state] * n, [version] * n, [None] * n, [outcome] * n, [16] * n,
-            [False] * n, [False] * n, [False] * n, [False] * n, [at] * n, [at] * n, [at] * n, [at] * n, ended,
-        )  # fmt: skip
+    async def write(
+        self, conn: Any, calls: list[Any], leads: Sequence[Any] = (), responses: Sequence[Any] = ()
+    ) -> None:
+        await conn.execute(DIALER["commit_write"], calls, [], leads, responses)
 
-    async def leads(self, conn: Any, pairs: list[Any], state: str, result: str | None, version: int) -> None:
-        n = len(pairs)
-        await conn.execute(
-            DIALER["lead_update"], [p[0] for p in pairs], [state] * n, [result] * n, [2] * n, [now()] * n, [None] * n,
-            [0] * n, [0] * n, [1] * n, ["{}"] * n, [None] * n, [version] * n,
-        )  # fmt: skip
-
-    async def respond(self, conn: Any, calls: list[Any]) -> None:
-        n = len(calls)
-        await conn.execute(
-            DIALER["response_save"], [c[0] for c in calls], [1] * n, [self.campaign] * n, [c[2] for c in calls],
-            [next(self.operators) for _ in calls], [self.script] * n, [1] * n, ["en"] * n, ['{"satisfied": "yes"}'] * n,
-            ["completed"] * n, [""] * n, [now()] * n,
-        )  # fmt: skip
+    def responses(self, calls: list[Any]) -> list[Any]:
+        return [
+            {
+                "attempt_id": attempt, "revision": 1, "campaign_id": self.campaign, "contact_id": contact,
+                "operator_id": next(self.operators), "script_id": self.script, "script_version": 1, "language": "en",
+                "answers": {"satisfied": "yes"}, "disposition": "completed", "note": "", "at": now(),
+            }
+            for attempt, _, contact in calls
+        ]  # fmt: skip
 
     async def announce(self, conn: Any, topic: str, keys: list[UUID], kind: str, size: int) -> None:
         n = len(keys)
@@ -164,6 +149,30 @@ class Writer:
             [kind] * n, [b"{" + b"x" * size + b"}"] * n,
         )  # fmt: skip
         self.facts += n
+
+
+def moved(calls: list[Any], state: str, version: int, outcome: str | None = None) -> list[Any]:
+    """Return the rows of calls that moved to *state*."""
+    at = now()
+    return [
+        {
+            "id": attempt, "state": state, "version": version, "outcome": outcome, "cause": 16, "machine": False,
+            "abandoned": False, "held": False, "hangup_requested": False, "dialed_at": at, "ringing_at": at,
+            "answered_at": at, "connected_at": at, "ended_at": at if state == "ended" else None,
+        }
+        for attempt, _, _ in calls
+    ]  # fmt: skip
+
+
+def led(pairs: list[Any], state: str, result: str | None, version: int) -> list[Any]:
+    """Return the rows of leads that came to *state*."""
+    return [
+        {
+            "id": lead, "state": state, "result": result, "stream": 2, "next_at": now(), "step": 0, "phone_index": 0,
+            "attempts": 1, "tries": {}, "version": version,
+        }
+        for lead, _ in pairs
+    ]  # fmt: skip
 
 
 async def relay(connection: Any, producer: Any, deadline: float) -> None:

@@ -355,7 +355,7 @@ async def test_who_meets_nobody_hears_the_message_and_is_counted_as_abandoned(wo
     await floor.lay_out(world.campaigns, world.pool, CLOCK.now(), leads=1)
     async with working(world) as desk:
         operator_id = await come(world, desk)
-        await only_attempt(world, "ringing")
+        await only_attempt(world, "dialing")
         await ask(desk, operator_id, rules.Pause("break"))
         attempt = await only_attempt(world, "ended")
     assert (attempt["outcome"], attempt["abandoned"], attempt["connected_at"]) == ("abandoned", True, None)
@@ -452,7 +452,7 @@ async def test_a_stop_ends_what_rings_lets_talks_go_on_and_is_lifted(world: Worl
         await floor.enrol(world.pool, campaign.id, [1], CLOCK.now())
 
         async def rings() -> bool:
-            return bool(await world.rows("SELECT FROM attempts WHERE state = 'ringing'"))
+            return bool(await world.rows("SELECT FROM attempts WHERE state = 'dialing'"))
 
         await until(rings)
         await world.campaigns.stop(scope, target, CLOCK.now(), None, "test")

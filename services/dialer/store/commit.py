@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from services.dialer.domain.attempts import Attempt
@@ -11,13 +11,13 @@ from services.dialer.domain.leads import Lead
 from services.dialer.domain.operators import Operator
 from services.dialer.ports import Change, Committed, Conflict
 from services.dialer.store import rows
+from services.dialer.store.locks import lock_rows, read_standing
 from services.runtime import outbox
 from services.runtime.ids import NewId
 from services.runtime.postgres import Connection
 from services.runtime.sql import load_sql
 
 SQL = load_sql("services.dialer")
-_Versioned = TypeVar("_Versioned", Attempt, Operator, Lead)
 
 
 @dataclass(slots=True)
@@ -49,11 +49,9 @@ def judge_changes(changes: Sequence[Change], present: Present, now: datetime) ->
     return answers
 
 
-async def commit_changes(
-    conn: Connection, changes: Sequence[Change], *, now: datetime, new_id: NewId
-) -> list[Committed | Conflict]:
+async def commit_changes(conn: Connection, changes: Sequence[Change], *, new_id: NewId) -> list[Committed | Conflict]:
     """Store the changes that fit what is stored, in the caller's transaction; answers in order."""
-    present = await _lock(conn, changes)
+    present, now = await _lock(conn, changes)
     answers = judge_changes(changes, present, now)
     if any(isinstance(answer, Conflict) for answer in answers):
         # Somebody was first, which is rare: judge again on the whole rows, which the answers carry.
@@ -67,46 +65,44 @@ async def commit_changes(
     return answers
 
 
-async def _lock(conn: Connection, changes: Sequence[Change]) -> Present:
-    """Lock every row the changes touch: people, then attempts, operators, leads, each in the order of their ids.
+async def _lock(conn: Connection, changes: Sequence[Change]) -> tuple[Present, datetime]:
+    """Lock every row the changes touch and read what they are judged on, with the database's time under the locks.
 
     Only versions are read, which is all that judging needs; the rows stand in with the rest as the changes want it.
     """
-    present = Present()
+    attempts = {c.attempt.id: c.attempt for c in changes if c.attempt is not None}
+    operators = {c.operator.id: c.operator for c in changes if c.operator is not None}
+    leads = {c.lead.id: c.lead for c in changes if c.lead is not None}
     contacts = {c for change in changes for c in _contacts(change)}
-    for row in await conn.fetch(SQL["person_lock"], sorted(contacts)) if contacts else ():
-        if row["suppressed"]:
-            present.suppressed.add(row["contact_id"])
-        if row["erased"]:
-            present.erased.add(row["contact_id"])
-    present.attempts = await _versions(conn, "attempt_versions", [c.attempt for c in changes if c.attempt is not None])
-    present.operators = await _versions(
-        conn, "operator_versions", [c.operator for c in changes if c.operator is not None]
-    )
-    present.leads = await _versions(conn, "lead_versions", [c.lead for c in changes if c.lead is not None])
-    calls = sorted({c.response.attempt_id for c in changes if c.response is not None})
-    present.revisions = {r["attempt_id"]: r["revision"] for r in await _fetch(conn, "response_revisions", calls)}
-    pools = sorted({c.fence.pool_id for c in changes if c.fence is not None})
-    present.epochs = {r["pool_id"]: r["epoch"] for r in await _fetch(conn, "lease_fence", pools)}
-    await _lock_dial(conn, changes, present)
-    return present
+    pools = {c.fence.pool_id for c in changes if c.fence is not None}
+    present = Present()
+    for row in await lock_rows(conn, contacts, attempts, operators, leads, pools):
+        match row["kind"]:
+            case "person":
+                present.suppressed |= {row["id"]} if row["suppressed"] else set()
+                present.erased |= {row["id"]} if row["erased"] else set()
+            case "attempt":
+                present.attempts[row["id"]] = replace(attempts[row["id"]], version=row["version"])
+            case "operator":
+                present.operators[row["id"]] = replace(operators[row["id"]], version=row["version"])
+            case "lead":
+                present.leads[row["id"]] = replace(leads[row["id"]], version=row["version"])
+            case _:
+                present.epochs[row["id"]] = row["version"]
+    return present, await _survey(conn, changes, present)
 
 
-async def _lock_dial(conn: Connection, changes: Sequence[Change], present: Present) -> None:
+async def _survey(conn: Connection, changes: Sequence[Change], present: Present) -> datetime:
     dialed = [c.attempt for c in changes if c.dial and c.attempt is not None]
-    if not dialed:
-        return
-    digests = sorted({a.number_digest for a in dialed})
-    present.numbers = {r["digest"] for r in await conn.fetch(SQL["number_list_suppressed"], digests)}
-    present.stops = {(r["scope"], r["target"]) for r in await conn.fetch(SQL["stop_list"])}
-    campaigns = sorted({a.campaign_id for a in dialed})
-    present.campaigns = {r["id"]: r["state"] for r in await conn.fetch(SQL["campaign_states"], campaigns)}
-
-
-async def _versions(conn: Connection, name: str, wanted: Sequence[_Versioned]) -> dict[UUID, _Versioned]:
-    by_id = {one.id: one for one in wanted}
-    locked = await conn.fetch(SQL[name], sorted(by_id)) if by_id else ()
-    return {row["id"]: replace(by_id[row["id"]], version=row["version"]) for row in locked}
+    standing = await read_standing(
+        conn,
+        {a.number_digest for a in dialed},
+        {a.campaign_id for a in dialed},
+        {c.response.attempt_id for c in changes if c.response is not None},
+    )
+    present.revisions, present.numbers = dict(standing.revisions), set(standing.numbers)
+    present.stops, present.campaigns = set(standing.stops), dict(standing.campaigns)
+    return standing.now
 
 
 async def _read_rows(conn: Connection, changes: Sequence[Change], present: Present) -> None:
@@ -118,12 +114,10 @@ async def _read_rows(conn: Connection, changes: Sequence[Change], present: Prese
         r["id"]: rows.operator_from(r) for r in await _fetch(conn, "operator_lock", _ids(changes, "operator"))
     }
     present.leads = {r["id"]: rows.lead_from(r) for r in await _fetch(conn, "lead_lock", _ids(changes, "lead"))}
-    calls = sorted({c.response.attempt_id for c in changes if c.response is not None})
-    present.revisions = {r["attempt_id"]: r["revision"] for r in await _fetch(conn, "response_revisions", calls)}
     contacts = sorted({c for change in changes for c in _contacts(change)})
     locked = await _fetch(conn, "person_lock", contacts)
     present.suppressed = {r["contact_id"] for r in locked if r["suppressed"]}
-    await _lock_dial(conn, changes, present)
+    await _survey(conn, changes, present)
 
 
 async def _fetch(conn: Connection, name: str, ids: list[UUID]) -> Iterable[Any]:
@@ -201,14 +195,8 @@ async def _write(conn: Connection, changes: Sequence[Change], *, now: datetime, 
     operators = {c.operator.id: c.operator for c in changes if c.operator is not None}
     leads = {c.lead.id: c.lead for c in changes if c.lead is not None}
     responses = {c.response.attempt_id: c.response for c in changes if c.response is not None}
-    if attempts:
-        await conn.execute(SQL["attempt_update"], *rows.attempt_columns(list(attempts.values())))
-    if operators:
-        await conn.execute(SQL["operator_update"], *rows.operator_columns(list(operators.values())))
-    if leads:
-        await conn.execute(SQL["lead_update"], *rows.lead_columns(list(leads.values())))
-    if responses:
-        await conn.execute(SQL["response_save"], *rows.response_columns(list(responses.values())))
+    written = rows.written(attempts.values(), operators.values(), leads.values(), responses.values())
+    await conn.execute(SQL["commit_write"], *written)
     await _suppress(conn, changes)
     facts = [fact for change in changes for fact in change.facts]
     await outbox.append(conn, "dialer", facts, now=now, new_id=new_id)

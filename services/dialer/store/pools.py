@@ -196,8 +196,7 @@ class DialerStore:
     async def commit(self, changes: Sequence[Change]) -> list[Committed | Conflict]:
         """Store independent changes in one transaction, each wholly or not at all; answers in order."""
         async with postgres.transaction(self._pool, self._wake) as conn:
-            now = await conn.fetchval("SELECT clock_timestamp()")
-            return await commit_changes(conn, changes, now=now, new_id=self._new_id)
+            return await commit_changes(conn, changes, new_id=self._new_id)
 
     async def _rows(self, name: str, *args: object) -> Sequence[rows.Row]:
         async with postgres.single(self._pool) as conn:

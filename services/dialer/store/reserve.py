@@ -1,6 +1,6 @@
 """Reserving attempts: every counter and limit is checked under lock, in the transaction that inserts them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -10,6 +10,7 @@ from services.dialer.domain.attempts import Attempt
 from services.dialer.domain.leads import Lead
 from services.dialer.ports import Refusal, Reservation
 from services.dialer.store import rows
+from services.dialer.store.locks import lock_rows, read_standing
 from services.runtime.postgres import Connection
 from services.runtime.sql import load_sql
 
@@ -63,7 +64,7 @@ class Ground:
     leads: dict[UUID, Lead]
     trunks: dict[str, TrunkUse]
     stops: frozenset[tuple[str, str]]
-    campaigns: dict[UUID, str]
+    campaigns: Mapping[UUID, str]
     capped: dict[int, Refusal]
 
 
@@ -95,13 +96,10 @@ def judge_reservations(reservations: Sequence[Reservation], ground: Ground, now:
 
 async def _lock(conn: Connection, reservations: Sequence[Reservation], now: datetime) -> Ground:
     attempts = [r.attempt for r in reservations]
-    people = await conn.fetch(SQL["person_lock"], sorted({a.contact_id for a in attempts}))
     wanted = {r.lead.id: r.lead for r in reservations}
-    leads = await conn.fetch(SQL["lead_versions"], sorted(wanted))
-    epochs = await conn.fetch(SQL["lease_fence"], sorted({r.fence.pool_id for r in reservations}))
-    numbers = await conn.fetch(SQL["number_list_suppressed"], sorted({a.number_digest for a in attempts}))
-    stops = await conn.fetch(SQL["stop_list"])
-    campaigns = await conn.fetch(SQL["campaign_states"], sorted({a.campaign_id for a in attempts}))
+    contacts, pools = {a.contact_id for a in attempts}, {r.fence.pool_id for r in reservations}
+    locked = await lock_rows(conn, contacts, (), (), wanted, pools)
+    standing = await read_standing(conn, {a.number_digest for a in attempts}, {a.campaign_id for a in attempts})
     capped = await _capped(conn, reservations, now)
     # The trunk comes last: it is shared by all pools, so its lock is held for the shortest time.
     names = sorted({a.trunk for a in attempts})
@@ -109,14 +107,14 @@ async def _lock(conn: Connection, reservations: Sequence[Reservation], now: date
     # Counted after the lock is held, by a statement that sees what the last holder stored.
     live = {r["trunk"]: r["live"] for r in await conn.fetch(SQL["trunk_live"], names)}
     return Ground(
-        epochs={r["pool_id"]: r["epoch"] for r in epochs},
-        suppressed=frozenset(r["contact_id"] for r in people if r["suppressed"]),
-        numbers=frozenset(r["digest"] for r in numbers),
+        epochs={r["id"]: r["version"] for r in locked if r["kind"] == "lease"},
+        suppressed=frozenset(r["id"] for r in locked if r["suppressed"]),
+        numbers=standing.numbers,
+        stops=standing.stops,
+        campaigns=standing.campaigns,
         # Judging compares versions only; reading the rows whole would cost more than all the rest.
-        leads={r["id"]: replace(wanted[r["id"]], version=r["version"]) for r in leads},
+        leads={r["id"]: replace(wanted[r["id"]], version=r["version"]) for r in locked if r["kind"] == "lead"},
         trunks={r["id"]: _trunk_from(r, live.get(r["id"], 0)) for r in trunks},
-        stops=frozenset((r["scope"], r["target"]) for r in stops),
-        campaigns={r["id"]: r["state"] for r in campaigns},
         capped=capped,
     )
 
@@ -195,7 +193,7 @@ async def _insert(
         return answers
     inserted = {r["id"] for r in await conn.fetch(SQL["attempt_insert"], *rows.attempt_insert_columns(wanted))}
     taken = [r.lead for r, a in zip(reservations, answers, strict=True) if isinstance(a, Attempt) and a.id in inserted]
-    await conn.execute(SQL["lead_update"], *rows.lead_columns(taken))
+    await conn.execute(SQL["commit_write"], *rows.written(leads=taken))
     for trunk in ground.trunks.values():
         await conn.execute(SQL["trunk_spend"], trunk.id, trunk.next_slot_at, trunk.spent, trunk.today)
     # A live call to the same number or person, of another campaign, kept these out.

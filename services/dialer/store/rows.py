@@ -1,6 +1,6 @@
 """Between rows and the dialer's values; nowhere else."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from typing import Any
@@ -46,25 +46,30 @@ def attempt_from(row: Row) -> Attempt:
     return Attempt(**fields)
 
 
-def attempt_columns(attempts: Sequence[Attempt]) -> tuple[list[Any], ...]:
-    """Return the columns of `attempt_update`."""
-    return (
-        [a.id for a in attempts],
-        [a.state.value for a in attempts],
-        [a.version for a in attempts],
-        [a.operator_id for a in attempts],
-        [a.outcome.value if a.outcome is not None else None for a in attempts],
-        [a.cause for a in attempts],
-        [a.machine for a in attempts],
-        [a.abandoned for a in attempts],
-        [a.held for a in attempts],
-        [a.hangup_requested for a in attempts],
-        [a.dialed_at for a in attempts],
-        [a.ringing_at for a in attempts],
-        [a.answered_at for a in attempts],
-        [a.connected_at for a in attempts],
-        [a.ended_at for a in attempts],
-    )
+_ATTEMPT = (
+    "id", "state", "version", "operator_id", "outcome", "cause", "machine", "abandoned", "held", "hangup_requested",
+    "dialed_at", "ringing_at", "answered_at", "connected_at", "ended_at",
+)  # fmt: skip
+_OPERATOR = (
+    "id", "state", "reason", "since", "version", "attempt_id", "offer_lead_id", "next_state", "next_reason",
+    "ready_in_at", "instance_id", "disconnected_at",
+)  # fmt: skip
+_LEAD = (
+    "id", "state", "result", "stream", "next_at", "held_by", "step", "phone_index", "attempts", "tries",
+    "callback_operator", "version",
+)  # fmt: skip
+_RESPONSE = tuple(Response.__dataclass_fields__)
+
+
+def written(
+    attempts: Iterable[Attempt] = (),
+    operators: Iterable[Operator] = (),
+    leads: Iterable[Lead] = (),
+    responses: Iterable[Response] = (),
+) -> tuple[list[dict[str, Any]], ...]:
+    """Return the arguments of `commit_write`: of each row what may change, by name."""
+    nouns = ((_ATTEMPT, attempts), (_OPERATOR, operators), (_LEAD, leads), (_RESPONSE, responses))
+    return tuple([{name: getattr(one, name) for name in names} for one in values] for names, values in nouns)
 
 
 def attempt_insert_columns(attempts: Sequence[Attempt]) -> tuple[list[Any], ...]:
@@ -101,24 +106,6 @@ def operator_from(row: Row) -> Operator:
     return Operator(**fields)
 
 
-def operator_columns(operators: Sequence[Operator]) -> tuple[list[Any], ...]:
-    """Return the columns of `operator_update`."""
-    return (
-        [o.id for o in operators],
-        [o.state.value for o in operators],
-        [o.reason for o in operators],
-        [o.since for o in operators],
-        [o.version for o in operators],
-        [o.attempt_id for o in operators],
-        [o.offer_lead_id for o in operators],
-        [o.next_state.value if o.next_state is not None else None for o in operators],
-        [o.next_reason for o in operators],
-        [o.ready_in_at for o in operators],
-        [o.instance_id for o in operators],
-        [o.disconnected_at for o in operators],
-    )
-
-
 def lead_from(row: Row) -> Lead:
     """Return the lead of a row."""
     fields = {name: row[name] for name in Lead.__dataclass_fields__}
@@ -148,24 +135,6 @@ def phones_to_json(phones: Sequence[Phone]) -> str:
     return to_json([asdict(phone) for phone in phones])
 
 
-def lead_columns(leads: Sequence[Lead]) -> tuple[list[Any], ...]:
-    """Return the columns of `lead_update`."""
-    return (
-        [lead.id for lead in leads],
-        [lead.state.value for lead in leads],
-        [lead.result for lead in leads],
-        [int(lead.stream) for lead in leads],
-        [lead.next_at for lead in leads],
-        [lead.held_by for lead in leads],
-        [lead.step for lead in leads],
-        [lead.phone_index for lead in leads],
-        [lead.attempts for lead in leads],
-        [to_json(dict(lead.tries)) for lead in leads],
-        [lead.callback_operator for lead in leads],
-        [lead.version for lead in leads],
-    )
-
-
 def campaign_from(row: Row) -> Campaign:
     """Return the campaign of a row."""
     fields = {name: row[name] for name in Campaign.__dataclass_fields__}
@@ -177,21 +146,3 @@ def campaign_from(row: Row) -> Campaign:
 def response_from(row: Row) -> Response:
     """Return the response of a row."""
     return Response(**{name: row[name] for name in Response.__dataclass_fields__})
-
-
-def response_columns(responses: Sequence[Response]) -> tuple[list[Any], ...]:
-    """Return the columns of `response_save`."""
-    return (
-        [r.attempt_id for r in responses],
-        [r.revision for r in responses],
-        [r.campaign_id for r in responses],
-        [r.contact_id for r in responses],
-        [r.operator_id for r in responses],
-        [r.script_id for r in responses],
-        [r.script_version for r in responses],
-        [r.language for r in responses],
-        [to_json(dict(r.answers)) for r in responses],
-        [r.disposition for r in responses],
-        [r.note for r in responses],
-        [r.at for r in responses],
-    )

@@ -14,17 +14,17 @@ from services.events.notifier import MessageRequested
 
 def of_attempt(before: Attempt, after: Attempt) -> tuple[Event, ...]:
     """Return what others hear of an attempt's transition."""
-    if after.state is AttemptState.ENDED:
-        return (call_ended(after),)
-    if after.state is AttemptState.ANSWERED and before.answered_at is None and after.answered_at is not None:
-        answered = facts.CallAnswered(
-            attempt_id=after.id,
-            campaign_id=after.campaign_id,
-            contact_id=after.contact_id,
-            answered_at=after.answered_at,
+    news: tuple[Event, ...] = ()
+    if before.answered_at is None and after.answered_at is not None and not after.machine:
+        news += (
+            facts.CallAnswered(
+                attempt_id=after.id,
+                campaign_id=after.campaign_id,
+                contact_id=after.contact_id,
+                answered_at=after.answered_at,
+            ),
         )
-        return () if after.machine else (answered,)
-    return ()
+    return (*news, call_ended(after)) if after.state is AttemptState.ENDED else news
 
 
 def call_ended(attempt: Attempt) -> facts.CallEnded:

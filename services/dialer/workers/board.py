@@ -94,6 +94,7 @@ class Board:
         self.wake_placing = asyncio.Event()
         self.wake_matching = asyncio.Event()
         self.on_operator: OperatorHeard | None = None
+        self.on_answered: Callable[[], None] = self.wake_matching.set
         self.commits: GroupCommit[Change, Committed | Conflict] = GroupCommit(store.commit, clock)
         self._live = live
         self._database_at: tuple[datetime, float] | None = None
@@ -282,7 +283,7 @@ class Board:
         """Look for an operator for an answered call, at once."""
         self.counts.answered += 1
         self.book.answered(call)
-        self.wake_matching.set()
+        self.on_answered()
         self.wake_placing.set()
 
     async def commit(self, change: Change) -> Committed | Conflict:

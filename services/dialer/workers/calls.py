@@ -3,10 +3,13 @@
     create a channel → wait until it started → commit *reserved → dialing* → dial once, within a second → follow
 
 Whatever the carrier says is put to the domain, stored, and only then acted upon. When the store says that somebody
-else was first, the call decides again on what is stored.
+else was first, the call decides again on what is stored. What needs no deed of ours is noted first, and stored with the
+next change: that it rings, and that somebody picked up whom an operator is about to take. Whoever adopts the call asks
+the carrier, which says it again.
 """
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
@@ -106,6 +109,8 @@ class LiveCall:
         """Follow *attempt*; *verdict* is what the gate said when the lead was selected, None for an adopted call."""
         self.desk = desk
         self.attempt = attempt
+        self._stored_attempt = attempt
+        self._notes: list[tuple[attempt_rules.Signal, datetime]] = []
         self.lead = lead
         self.verdict = verdict
         self.connecting = False
@@ -177,7 +182,7 @@ class LiveCall:
             after = attempt_rules.decide(self.attempt, attempt_rules.DialBegun(), desk.now())
             answer = await self._stored(Change(attempt=after, fence=desk.fence, dial=True))
             if isinstance(answer, Committed):
-                self.attempt = after
+                self._keep_attempt(after)
         if isinstance(answer, Conflict):
             log.info("call.not_dialed", attempt_id=self.channel, reason=answer.reason)
             self._refresh(answer)
@@ -228,13 +233,15 @@ class LiveCall:
     async def _take(self, event: ChannelEvent) -> None:
         match event.kind:
             case "ringing":
-                await self.apply(attempt_rules.RingingSeen())
+                await self._note(attempt_rules.RingingSeen())
             case "up":
-                await self.apply(attempt_rules.PickedUp(event.machine))
+                await self._note(attempt_rules.PickedUp(event.machine))
+                if self.waiting:
+                    self.desk.answered(self)
+                if not self.connecting:
+                    await self.apply(None)
                 if self.attempt.machine:
                     await self._hang_up()
-                elif self.waiting:
-                    self.desk.answered(self)
             case "played":
                 await self._hang_up()
             case "destroyed":
@@ -316,7 +323,8 @@ class LiveCall:
             if isinstance(answer, Conflict):
                 self._refresh(answer)
                 return
-            self.attempt, self.reoffered_at = after, now
+            self._keep_attempt(after)
+            self.reoffered_at = now
             self.desk.keep(operator=lost)
         # Only their screen may be gone: whoever sits at the phone hears nothing of this person any more.
         await self._part()
@@ -325,18 +333,28 @@ class LiveCall:
 
     async def connect(self, operator: Operator) -> bool:
         """Put the waiting person and *operator* together; False when either is not free any more."""
+        if await self._connected(operator):
+            return True
+        await self.apply(None)
+        return False
+
+    async def _connected(self, operator: Operator) -> bool:
         async with self.lock:
             now = self.desk.now()
             after = attempt_rules.decide(self.attempt, attempt_rules.OperatorTook(operator.id), now)
             taken = operator_rules.decide(operator, operator_rules.Take(self.attempt.id), now)
             if after is self.attempt or taken is None:
                 return False
-            facts = announcements.of_operator(operator, taken)
+            facts = (
+                *announcements.of_attempt(self._stored_attempt, after),
+                *announcements.of_operator(operator, taken),
+            )
             answer = await self._stored(Change(attempt=after, operator=taken, facts=facts, fence=self.desk.fence))
             if isinstance(answer, Conflict):
                 self._refresh(answer)
                 return False
-            self.attempt, self.reoffered_at = after, None
+            self._keep_attempt(after)
+            self.reoffered_at = None
             self.desk.keep(operator=taken)
         return True
 
@@ -356,12 +374,27 @@ class LiveCall:
         await self._hang_up()
         await self.apply(attempt_rules.Withdrawn(), lead=lead)
 
-    async def apply(self, signal: attempt_rules.Signal, *, lead: Lead | None = None) -> None:
-        """Decide, store, keep; decides again on what is stored when somebody else was first."""
+    def take_over(self, attempt: Attempt) -> None:
+        """Take over the row as somebody else stored it, with what was noted since."""
+        self._stored_attempt = self.attempt = attempt
+        for signal, at in self._notes:
+            self.attempt = replace(attempt_rules.decide(self.attempt, signal, at), version=attempt.version)
+
+    async def _note(self, signal: attempt_rules.Signal) -> None:
+        """Keep in mind what the carrier says; the next change stores it."""
+        async with self.lock:
+            self._notes.append((signal, self.desk.now()))
+            self.take_over(self._stored_attempt)
+
+    async def apply(self, signal: attempt_rules.Signal | None, *, lead: Lead | None = None) -> None:
+        """Decide, store, keep; decides again on what is stored when somebody else was first.
+
+        Without a *signal* it stores what was noted.
+        """
         async with self.lock:
             for _ in range(DECIDE_AGAIN):
-                after = attempt_rules.decide(self.attempt, signal, self.desk.now())
-                if after is self.attempt:
+                after = self._decided(signal)
+                if after is None:
                     return
                 change = await self._consequences(after, lead)
                 answer = await self._stored(change)
@@ -374,6 +407,14 @@ class LiveCall:
                 lead = None if lead is None else answer.lead and lead_rules.release(answer.lead, self.desk.now())
             log.error("call.conflicts", attempt_id=self.channel, signal=type(signal).__name__)
 
+    def _decided(self, signal: attempt_rules.Signal | None) -> Attempt | None:
+        """Return the row to store, None when there is nothing new in it."""
+        if signal is not None:
+            after = attempt_rules.decide(self.attempt, signal, self.desk.now())
+            return None if after is self.attempt else after
+        stored = self._stored_attempt
+        return None if self.attempt == stored else replace(self.attempt, version=stored.version + 1)
+
     async def _stored(self, change: Change) -> Committed | Conflict:
         """Store, waiting out a database that is away: a call's story is never dropped for that."""
         while True:
@@ -384,7 +425,7 @@ class LiveCall:
 
     async def _consequences(self, after: Attempt, lead: Lead | None) -> Change:
         """Return the attempt's new row with what it means for its operator, its lead and everybody else."""
-        facts: tuple[Event, ...] = announcements.of_attempt(self.attempt, after)
+        facts: tuple[Event, ...] = announcements.of_attempt(self._stored_attempt, after)
         now = self.desk.now()
         if after.alive:
             return Change(attempt=after, fence=self.desk.fence, facts=facts)
@@ -428,14 +469,20 @@ class LiveCall:
             except UnavailableError as error:
                 await self.desk.clock.sleep(error.retry_after_s)
 
+    def _keep_attempt(self, stored: Attempt) -> None:
+        self._notes.clear()
+        self._stored_attempt = self.attempt = stored
+
     def _keep(self, change: Change) -> None:
-        self.attempt = change.attempt or self.attempt
+        if change.attempt is not None:
+            self._keep_attempt(change.attempt)
         self.lead = change.lead or self.lead
         if change.operator is not None:
             self.desk.keep(operator=change.operator)
 
     def _refresh(self, conflict: Conflict) -> None:
-        self.attempt = conflict.attempt or self.attempt
+        if conflict.attempt is not None:
+            self.take_over(conflict.attempt)
         self.lead = conflict.lead or self.lead
         if conflict.operator is not None:
             self.desk.keep(operator=conflict.operator)

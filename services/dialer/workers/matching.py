@@ -31,19 +31,24 @@ class Matching:
         self._raising: dict[str, asyncio.Lock] = {}
 
     async def run(self) -> None:
-        """Match whenever somebody answered or became free."""
+        """Match whenever somebody became free."""
         board = self._board
         while True:
             await board.wake_matching.wait()
             board.wake_matching.clear()
-            waiting = sorted((c for c in board.calls.values() if c.waiting), key=_answered_at)
-            free = board.free() if waiting else {}
-            for call in waiting:
-                operator = self._choose(call, free)
-                if operator is not None:
-                    free.pop(operator.id, None)
-                    call.connecting, call.taking = True, operator.id
-                    board.spawn(self._connect(call, operator))
+            self.match()
+
+    def match(self) -> None:
+        """Promise every waiting person an operator who is free, at once; what is promised is then stored and joined."""
+        board = self._board
+        waiting = sorted((c for c in board.calls.values() if c.waiting), key=_answered_at)
+        free = board.free() if waiting else {}
+        for call in waiting:
+            operator = self._choose(call, free)
+            if operator is not None:
+                free.pop(operator.id, None)
+                call.connecting, call.taking = True, operator.id
+                board.spawn(self._connect(call, operator))
 
     def _choose(self, call: LiveCall, free: Mapping[UUID, Operator]) -> Operator | None:
         board = self._board

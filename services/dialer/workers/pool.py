@@ -65,6 +65,7 @@ class PoolOwner:
         self._pacing = PacingDesk(fence, store, make_pacer, clock)
         self._line = CarrierLine(board, legs, catch_up)
         self._matching = Matching(board, legs)
+        board.on_answered = self._matching.match
         self._limits = Limits(board, self._offers)
         self._placing = Placing(board, self._pacing, reserving, self._offers)
 
@@ -134,7 +135,8 @@ class PoolOwner:
         call = board.calls.get(attempt.id)
         if call is None or attempt.version <= call.attempt.version:
             return
-        before, call.attempt = call.attempt, attempt
+        before = call.attempt
+        call.take_over(attempt)
         if attempt.hangup_requested and not before.hangup_requested:
             board.spawn(call.request_hangup())
         if attempt.held != before.held:
