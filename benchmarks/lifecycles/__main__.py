@@ -130,6 +130,18 @@ SELECT clock_timestamp() AS at,
 """
 
 
+STEPS = """
+SELECT array_agg(extract(epoch FROM dialed_at - reserved_at) * 1000) AS "reserved to dialed",
+    array_agg(extract(epoch FROM ended_at - dialed_at) * 1000) FILTER (WHERE answered_at IS NULL)
+        AS "dialed to ended, not answered",
+    array_agg(extract(epoch FROM answered_at - dialed_at) * 1000) FILTER (WHERE answered_at IS NOT NULL)
+        AS "dialed to answered",
+    array_agg(extract(epoch FROM connected_at - answered_at) * 1000) FILTER (WHERE connected_at IS NOT NULL)
+        AS "answered to connected"
+FROM (SELECT * FROM dialer.attempts WHERE ended_at IS NOT NULL ORDER BY id DESC LIMIT 1000) AS newest
+"""
+
+
 async def observe(
     running: stack.Stack, options: argparse.Namespace, connection: Any, admin: Client, bots: subprocess.Popen[bytes]
 ) -> tuple[float, int]:
@@ -179,6 +191,8 @@ async def observe(
     print(f"  {'all':<10} {sum(spent.values()) / seconds:>10.0%} {sum(spent.values()) / ended * 1000:>10.2f}")
     print_quantiles("answer to operator notified", waits)
     print_quantiles("opt-out to no longer dialable", optouts)
+    for what, milliseconds in (await connection.fetchrow(STEPS)).items():
+        print_quantiles(what, [float(one) for one in milliseconds])
     print(f"commands {told['commands']}, refused {told['refused']}")
     outcomes = await connection.fetch("SELECT outcome, count(*) FROM dialer.attempts GROUP BY 1 ORDER BY 2 DESC")
     print({row[0]: row[1] for row in outcomes})
