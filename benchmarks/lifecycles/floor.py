@@ -123,7 +123,7 @@ class Writer:
         await conn.fetch(
             DIALER["attempt_insert"], ids, leads, [self.campaign] * n, [self.home] * n, people, ["+447400000000"] * n,
             [str(i) for i in ids], [1] * n, ["progressive"] * n, ["main"] * n, ["+442079460999"] * n, [1] * n,
-            [DECISION] * n, [25] * n, [at] * n, [at] * n, [None] * n,
+            [DECISION] * n, [25] * n, [at] * n, [at] * n, [None] * n, [self.script] * n, [1] * n,
         )  # fmt: skip
 
     async def write(
