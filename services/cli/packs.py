@@ -203,10 +203,10 @@ def failed_cases(pack: Pack, packs: Packs) -> Iterator[str]:
         if rule.id.partition(".")[2] not in covered:
             yield f"{rule.id}: no case shows that it decides"
     for index, example in enumerate(pack.cases, 1):
-        name = f"{pack.id}.{example.alone}, case {index}"
-        without = without_rule(packs, f"{pack.id}.{example.alone}")
+        name = f"{pack.id}, case {index}" + (f" ({example.alone})" if example.alone else "")
         try:
-            problem, told = _outcome(example, pack, packs), _outcome(example, pack, without)
+            problem = _outcome(example, pack, packs)
+            told = example.alone is None or _outcome(example, pack, without_rule(packs, f"{pack.id}.{example.alone}"))
         except FactError as error:
             yield f"{name}: {error}"
             continue

@@ -191,8 +191,8 @@ async def test_a_version_that_decided_is_never_another_text(two: Two) -> None:
 
 async def test_a_newer_version_of_what_ships_takes_its_place_until_it_is_retired(two: Two) -> None:
     text = next(text.body for text in SHIPPED.texts if text.id == "us-fl")
-    await two.put(text.replace('version: "2026.1"', 'version: "2026.1.1"'))
-    assert {p.id: p.version for p in two.first.packs.in_force}["us-fl"] == "2026.1.1"
+    await two.put(text.replace('version: "2026.2"', 'version: "2026.2.1"'))
+    assert {p.id: p.version for p in two.first.packs.in_force}["us-fl"] == "2026.2.1"
     await two.second.refresh()
     back = await use.retire_pack(two.second, two.store, "us-fl", NOON, None)
     assert back is SHIPPED.packs["us-fl"]

@@ -189,12 +189,13 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A case that a pack carries with it: facts, and the answer that the rule *alone* brings about.
+    """A case that a pack carries with it: facts, and the answer.
 
-    Without that rule the answer is another: `galw packs test` shows both.
+    With *alone* that one rule brings the answer about, which is another without it: `galw packs test` shows both.
+    Without, the case shows what the rules together leave open.
     """
 
-    alone: str
+    alone: str | None
     facts: Mapping[str, object]
     expect: Literal["allow", "defer", "deny"] | None
     until: str | None = None

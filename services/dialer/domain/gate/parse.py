@@ -115,8 +115,8 @@ def _read_pack(reader: Reader, report: Report) -> Pack:
 
 def _read_case(node: Node, shared: object, rules: Sequence[Rule | None], report: Report) -> Example:
     case = Reader(node, report, node.line, "the case")
-    alone = case.take_text("alone", required=True) or ""
-    if all(rule is None or rule.id.partition(".")[2] != alone for rule in rules):
+    alone = case.take_text("alone")
+    if alone is not None and all(rule is None or rule.id.partition(".")[2] != alone for rule in rules):
         report.refuse(case.line_of("alone"), f"the case is about {alone!r}, which is no rule of this pack")
     facts = _plain(case.take("given") or Fields({}, 1, {}))
     example = Example(

@@ -50,14 +50,14 @@ def test_packs_are_listed_shown_and_tested() -> None:
 def test_a_difference_is_told_in_words_with_the_leads_it_touches(tmp_path: Path) -> None:
     old = packloader.SHIPPED / "us-fl.yaml"
     new = tmp_path / "us-fl.yaml"
-    new.write_text(old.read_text().replace('"20:00"', '"19:00"').replace('"2026.1"', '"2026.2"'))
+    new.write_text(old.read_text().replace('"20:00"', '"19:00"').replace('"2026.2"', '"2026.3"'))
     leads = tmp_path / "leads.jsonl"
     lead = {"number": "+13055550123", "line_type": "landline", "mode": "preview", "suppressed": False}
     consent = {"kind": "written", "purpose": "marketing", "channel": "voice", "given_at": "2026-01-01T00:00:00Z"}
     rows = [{**lead, "consents": [consent], "at": f"2026-11-24T{hour}:30:00-05:00"} for hour in (12, 19)]
     leads.write_text("\n".join(map(json.dumps, rows)))
     result = CliRunner().invoke(packs, ["diff", str(old), str(new), "--leads", str(leads)])
-    assert "us-fl 2026.1 becomes us-fl 2026.2." in result.output
+    assert "us-fl 2026.2 becomes us-fl 2026.3." in result.output
     assert "08:00-20:00" in result.output
     assert "1 of 2 leads are answered otherwise" in result.output
 

@@ -265,7 +265,7 @@ def test_a_decision_names_its_rules_citations_and_versions(packs: Packs) -> None
     says = {rule.id: (rule.says, rule.cite) for rule in decision.rules}
     assert says["us-fl.hours"] == ("defer", "Fla. Stat. 501.616(6)(a)")
     assert says["us.hours"][0] == "allow"
-    assert decision.packs["us-fl"] == "2026.1"
+    assert decision.packs["us-fl"] == "2026.2"
     assert decision.jurisdictions == ("US", "US-FL")
     assert decision.zones == ("America/New_York",)
     assert decision.min_ring_s == 15

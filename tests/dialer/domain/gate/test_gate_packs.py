@@ -1,5 +1,6 @@
 """The shipped packs prove each of their rules; packs that are not certain are refused where they are wrong."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,15 @@ SECOND = "  - {id: more, text: T, cite: C, verified_on: 2026-11-23, confidence: 
 @pytest.mark.parametrize("pack", SHIPPED.in_force, ids=lambda pack: pack.id)
 def test_every_shipped_rule_alone_decides_a_case_of_its_pack(pack: Pack) -> None:
     assert list(failed_cases(pack, SHIPPED)) == []
+
+
+def test_a_shipped_version_keeps_one_text_for_ever() -> None:
+    known = dict(line.split("  ") for line in Path(__file__).with_name("pack_versions.txt").read_text().splitlines())
+    for path in sorted(packloader.SHIPPED.glob("*.yaml")):
+        pack = packloader.read_pack(path)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        name = f"{pack.id} {pack.version}"
+        assert known.get(name) == digest, f"a changed text needs a new version, and a line: {name}  {digest}"
 
 
 def test_every_rule_is_cited_and_dated() -> None:
