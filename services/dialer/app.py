@@ -298,7 +298,7 @@ async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make
     with_names = is_loopback(settings.http_host)
     demo = DemoLine(session, settings.demo_url.get_secret_value()) if settings.demo_url is not None else None
     routes = [
-        campaign_routes(campaigns),
+        campaign_routes(campaigns, gatekeeper.may_ever_call),
         script_routes(campaigns),
         desk_routes(board.desk, enrol, gatekeeper.zones),
         floor_routes(campaigns, board.wake_all),

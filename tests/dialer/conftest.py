@@ -75,11 +75,11 @@ def packs() -> gate.Packs:
 def routes(pg_stage: PgStage, poked: Poked, packs: gate.Packs) -> list[Any]:
     store, desk = pg_stage.campaigns, Desk(pg_stage.dialer, CLOCK, poked.poke)
     enrol = partial(enrolled, pg_stage)
-    zones = PackGatekeeper(lambda: packs).zones
+    gatekeeper = PackGatekeeper(lambda: packs)
     return [
-        campaign_routes(store),
+        campaign_routes(store, gatekeeper.may_ever_call),
         script_routes(store),
-        desk_routes(desk, enrol, zones),
+        desk_routes(desk, enrol, gatekeeper.zones),
         floor_routes(store, poked.wake),
     ]
 

@@ -75,14 +75,17 @@ async def test_a_campaign_lives_from_draft_to_its_end(client: Client, floor: dic
 
 
 async def test_a_launch_names_everything_that_is_missing_at_once(client: Client, floor: dict[str, Any]) -> None:
-    night = {"hours": [{"start": "22:00", "end": "23:30"}], "trunk": "nowhere"}
-    bare = await post(client, "/campaigns", {"name": "Bare", "plan": night}, 201)
+    bare = await post(client, "/campaigns", {"name": "Bare", "plan": {"hours": [], "trunk": "nowhere"}}, 201)
     problem = await post(client, f"/campaigns/{bare['id']}/launch", status=422)
     assert fields(problem) == {"script_id", "audience_id", "plan.caller_ids", "plan.hours", "plan.trunk"}
     assert (await get(client, f"/campaigns/{bare['id']}"))["state"] == "draft"
-    empty = await post(client, "/campaigns", {**complete(floor), "plan": {"hours": []}}, 201)
-    problem = await post(client, f"/campaigns/{empty['id']}/launch", status=422)
+    french = {"calls_per_second": "1", "channels": 1, "countries": ["FR"]}
+    await ask(client, "PUT", "/trunks/paris", french, 204, as_=ADMIN)
+    sundays = {"hours": [{"start": "09:00", "end": "12:00", "days": ["sun"]}], "trunk": "paris", "purpose": "marketing"}
+    closed = await post(client, "/campaigns", {**complete(floor), "plan": sundays}, 201)
+    problem = await post(client, f"/campaigns/{closed['id']}/launch", status=422)
     assert fields(problem) == {"plan.caller_ids", "plan.hours"}
+    assert "legal" in str(problem["errors"])
 
 
 async def test_a_campaign_is_changed_while_it_runs_under_its_version(client: Client, floor: dict[str, Any]) -> None:

@@ -465,7 +465,7 @@ async def test_a_stop_ends_what_rings_lets_talks_go_on_and_is_lifted(world: Worl
         await asyncio.sleep(1.5)
         assert (await world.status())["rings"] == 2
         assert (await commands.show(desk, talker))["call"]["state"] == "connected"
-        await world.campaigns.lift(scope, target)
+        await world.campaigns.lift(scope, target, CLOCK.now(), None, "")
         await in_state(desk, other, "talking")
     rung = [line["number"] for line in await world.ledger() if line["event"] == "ring"]
     assert rung == [floor.phone_number(n) for n in (0, 1, 2)]
@@ -510,7 +510,7 @@ async def test_a_preview_is_dialed_for_the_one_who_accepts_it_also_when_the_camp
         await ask(desk, second, rules.OfferAccepted())
         body = await in_state(desk, second, "talking")
         assert (await commands.show(desk, first))["state"] == "ready"
-        await use.command(world.campaigns, campaign.id, None, "stop", CLOCK.now(), None)
+        await use.command(world.campaigns, campaign.id, None, "stop", CLOCK.now(), None, floor.at_any_hour)
         await asyncio.sleep(1.2)
         wrapping = await hang_up(desk, second)
         call_id = UUID(body["call"]["call_id"])

@@ -138,7 +138,7 @@ class AttemptView(BaseModel):
     decision: dict[str, Any]
 
 
-def campaign_routes(store: MarketingStore) -> Routes:
+def campaign_routes(store: MarketingStore, may_ever_call: use.MayEverCall) -> Routes:
     """Return the routes of campaigns."""
     routes = Routes(prefix="/api/dialer", tag="campaigns")
     before_id, before_version = Cursor(UUID), Cursor(int)
@@ -177,7 +177,7 @@ def campaign_routes(store: MarketingStore) -> Routes:
             body.name, body.pool_id, body.script_id, body.script_version, body.audience_id, body.plan
         )
         by = call.principal.user_id
-        edited = await use.edit(store, campaign_id, call.expected_version(), wish, call.now, by)
+        edited = await use.edit(store, campaign_id, call.expected_version(), wish, call.now, by, may_ever_call)
         return Reply(_view(edited), etag=edited.version)
 
     @routes.post(
@@ -188,7 +188,7 @@ def campaign_routes(store: MarketingStore) -> Routes:
     ) -> Reply[CampaignView]:
         version = call.expected_version() if call.if_match is not None else None
         command: Command = order
-        done = await use.command(store, campaign_id, version, command, call.now, call.principal.user_id)
+        done = await use.command(store, campaign_id, version, command, call.now, call.principal.user_id, may_ever_call)
         return Reply(_view(done), etag=done.version)
 
     @routes.get("/campaigns/{campaign_id}/changes", roles=READERS, summary="Who changed what, when")

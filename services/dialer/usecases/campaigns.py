@@ -1,15 +1,14 @@
 """Campaigns: made as drafts, changed under a version, launched only when nothing is missing."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from services.dialer.domain.campaigns import (
     Campaign,
     CampaignState,
     Command,
-    Hours,
     Plan,
     missing_for_launch,
     next_state,
@@ -20,8 +19,8 @@ from services.runtime.errors import ConflictError, FieldProblem, RejectedError
 
 _CHANGES = {"launch": "launched", "pause": "paused", "resume": "resumed", "stop": "stopped", "finish": "finished"}
 
-LAW_OPENS, LAW_CLOSES = 8, 21
-"""No pack anywhere allows calls outside these local hours; hours wholly outside can never be legal."""
+MayEverCall = Callable[[Plan, Collection[str], datetime], bool]
+"""Tells whether a plan has an hour that is legal in one of these countries at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,13 @@ async def create(store: MarketingStore, campaign: Campaign, by: UUID | None) -> 
 
 
 async def edit(
-    store: MarketingStore, campaign_id: UUID, version: int, wish: CampaignEdit, now: datetime, by: UUID | None
+    store: MarketingStore,
+    campaign_id: UUID,
+    version: int,
+    wish: CampaignEdit,
+    now: datetime,
+    by: UUID | None,
+    may_ever_call: MayEverCall,
 ) -> Campaign:
     """Change a campaign, running or not; one that ended stays as it is.
 
@@ -85,7 +90,13 @@ async def edit(
             version=before.version + 1,
         )
         if before.state is not CampaignState.DRAFT:
-            await check_launch(store, after, "The campaign was launched, so it cannot be left without what it needs.")
+            await check_launch(
+                store,
+                after,
+                may_ever_call,
+                now,
+                "The campaign was launched, so it cannot be left without what it needs.",
+            )
         return Edit("edited", after, (announced(after, "edited", now, by),))
 
     return await store.edit_campaign(campaign_id, version, change, now, by)
@@ -97,21 +108,27 @@ def changed_plan(plan: Plan, wish: Plan) -> Plan:
 
 
 async def command(
-    store: MarketingStore, campaign_id: UUID, version: int | None, order: Command, now: datetime, by: UUID | None
+    store: MarketingStore,
+    campaign_id: UUID,
+    version: int | None,
+    order: Command,
+    now: datetime,
+    by: UUID | None,
+    may_ever_call: MayEverCall,
 ) -> Campaign:
     """Launch, pause, resume, stop or finish; a launch names everything that is missing at once."""
-    return await store.edit_campaign(campaign_id, version, _ordered(store, order, now, by), now, by)
+    return await store.edit_campaign(campaign_id, version, _ordered(store, order, now, by, may_ever_call), now, by)
 
 
 def _ordered(
-    store: MarketingStore, order: Command, now: datetime, by: UUID | None
+    store: MarketingStore, order: Command, now: datetime, by: UUID | None, may_ever_call: MayEverCall
 ) -> Callable[[Campaign], Awaitable[Edit]]:
     async def change(before: Campaign) -> Edit:
         state = next_state(before.state, order)
         if state is None:
             raise ConflictError(f"A campaign that is {before.state.value} cannot be told to {order}.")
         if order == "launch":
-            await check_launch(store, before)
+            await check_launch(store, before, may_ever_call, now)
         ended = state in (CampaignState.FINISHED, CampaignState.STOPPED)
         after = replace(
             before,
@@ -126,21 +143,20 @@ def _ordered(
 
 
 async def check_launch(
-    store: MarketingStore, campaign: Campaign, refusal: str = "The campaign cannot be launched yet."
+    store: MarketingStore,
+    campaign: Campaign,
+    may_ever_call: MayEverCall,
+    now: datetime,
+    refusal: str = "The campaign cannot be launched yet.",
 ) -> None:
     """Raise `RejectedError`, with *refusal* and naming everything the campaign lacks."""
-    trunks = {trunk["id"] for trunk in await store.list_trunks()}
+    countries = {trunk["id"]: trunk["countries"] for trunk in await store.list_trunks()}
+    everywhere = sorted({country for allowed in countries.values() for country in allowed})
     missing = missing_for_launch(
         campaign,
-        trunk_known=campaign.plan.trunk in trunks,
-        legal_hours_left=any(_may_be_legal(hours) for hours in campaign.plan.hours),
+        trunk_known=campaign.plan.trunk in countries,
+        legal_hours_left=may_ever_call(campaign.plan, countries.get(campaign.plan.trunk, everywhere), now),
     )
     if missing:
         problems = tuple(FieldProblem(one.field, one.problem) for one in missing)
         raise RejectedError(refusal, fields=problems)
-
-
-def _may_be_legal(hours: Hours) -> bool:
-    opens = max(timedelta(hours=LAW_OPENS), timedelta(hours=hours.start.hour, minutes=hours.start.minute))
-    closes = min(timedelta(hours=LAW_CLOSES), timedelta(hours=hours.end.hour, minutes=hours.end.minute))
-    return bool(hours.days) and closes - opens > timedelta(minutes=1)

@@ -1,13 +1,15 @@
 """The gatekeeper on rule packs: states a lead's facts and lets the packs in force decide."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import phonenumbers
+
 from services.dialer.domain import gate
-from services.dialer.domain.campaigns import WEEKDAYS, Campaign, Hours
+from services.dialer.domain.campaigns import WEEKDAYS, Campaign, Hours, Plan
 from services.dialer.domain.gate import facts as gate_facts
 from services.dialer.domain.leads import Lead, Person
 from services.dialer.domain.pacing import Mode
@@ -62,6 +64,20 @@ class PackGatekeeper:
             return (person.time_zone,)
         return gate.candidate_zones(phone.e164, _address(person), packs, phone.kind)
 
+    def may_ever_call(self, plan: Plan, countries: Collection[str], now: datetime) -> bool:
+        """Return whether *plan* has an hour, some day, that is legal in one of *countries* at least."""
+        packs = self._packs()
+        facts = gate.Facts(
+            number="", purpose=plan.purpose, mode=_MODES[plan.mode], suppressed=False, hours=hours_of(plan.hours)
+        )
+        # An example of each country's numbers stands for its people: the law of the place, and its time of day.
+        examples = [
+            replace(facts, number=number, line_type=line_type)
+            for country in countries
+            for line_type, number in _examples(country)
+        ]
+        return not examples or any(gate.first_hour(one, packs, now) is not None for one in examples)
+
     def _verdict(self, campaign: Campaign, facts: gate.Facts, now: datetime) -> Verdict:
         packs = self._packs()
         short = gate.check(facts, packs, now)
@@ -85,6 +101,17 @@ def _cap(counter: gate.Counter, facts: gate.Facts, campaign: Campaign) -> CapNow
         campaign_id=campaign.id if counter.key == "campaign" else None,
         but_not=frozenset(name for name, told in _OUTCOMES.items() if told in counter.exclude),
     )
+
+
+def _examples(country: str) -> Iterator[tuple[gate_facts.LineType, str]]:
+    kinds: tuple[tuple[gate_facts.LineType, int], ...] = (
+        ("mobile", phonenumbers.PhoneNumberType.MOBILE),
+        ("landline", phonenumbers.PhoneNumberType.FIXED_LINE),
+    )
+    for line_type, kind in kinds:
+        example = phonenumbers.example_number_for_type(country, kind)
+        if example is not None:
+            yield line_type, phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
 
 
 def _exists(time_zone: str) -> bool:

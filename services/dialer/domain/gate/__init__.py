@@ -10,8 +10,9 @@ facts and asks:
 
 `check(facts, packs, at)` is the same answer in short (allow, defer until or deny, and the rule that holds the call
 back) for long lists of leads. `candidate_zones(number, address, packs)` answers in which zones a person may be, for
-showing their local time. `counters(facts, packs, at)` are the caps that bind, to be
-checked again under lock. `opt_out_words(packs, jurisdictions)` are the words that mean no.
+showing their local time. `counters(facts, packs, at)` are the caps that bind, to be checked again under lock.
+`first_hour(facts, packs, at)` asks about nothing but the hour. `opt_out_words(packs, jurisdictions)` are the words that
+mean no.
 """
 
 from services.dialer.domain.gate.decision import Decision, RuleSays
@@ -24,6 +25,7 @@ from services.dialer.domain.gate.engine import (
     check,
     counters,
     decide,
+    first_hour,
     opt_out_words,
     packs_for,
 )
@@ -70,6 +72,7 @@ __all__ = [
     "check",
     "counters",
     "decide",
+    "first_hour",
     "opt_out_words",
     "packs_for",
     "parse_facts",

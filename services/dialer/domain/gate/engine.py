@@ -75,10 +75,14 @@ class Packs:
     _entries: dict[tuple[str, Zones], Entry] = field(default_factory=dict[tuple[str, Zones], Entry])
     _by_id: dict[str, Pack] = field(default_factory=dict[str, Pack])
     _subdivided: frozenset[str] = frozenset()
+    hourly: frozenset[str] = frozenset()
+    """The rules that say at which hours; made from the packs."""
 
     def __post_init__(self) -> None:
         """Note which countries have packs for parts of them."""
         self._by_id = {pack.id: pack for pack in self.all_packs()}
+        rules = (rule for pack in self.all_packs() for rule in pack.rules)
+        self.hourly = frozenset(rule.id for rule in rules if isinstance(rule.effect, OpenHours))
         codes = (code for pack in self.all_packs() for code in pack.jurisdictions)
         self._subdivided = frozenset(code.partition("-")[0] for code in codes if "-" in code)
 
@@ -243,6 +247,24 @@ def check(facts: Facts, packs: Packs, at: datetime) -> Verdict:
         return Verdict("allow")
     held_by = moved[-1].said["deny"].id if moved else None
     return Verdict("deny", None, held_by) if until is None else Verdict("defer", from_us(until), held_by)
+
+
+def first_hour(facts: Facts, packs: Packs, at: datetime) -> datetime | None:
+    """Return the first instant from *at* whose hour is legal for the call, by its own hours and those of the rules.
+
+    None when there is none within the horizon. Nothing but the hour is asked about; where nobody can tell a person's
+    time of day, any hour may be.
+    """
+    now = to_us(at)
+    place = packs.place(facts)
+    if not place.zones:
+        return at
+    plan = packs.plan(facts, place)
+    hours = [entry for entry in plan.binding[facts.mode] if entry.said["deny"].id in packs.hourly]
+    if facts.hours is not None:
+        hours.append(_own_hours(packs.hours(facts.hours, plan.zones)))
+    first, _ = _search(hours, _case(facts, plan, plan.ring_s(facts.mode, now), now), now)
+    return None if first is None else from_us(first)
 
 
 def packs_for(facts: Facts, packs: Packs) -> tuple[str, ...]:
