@@ -78,7 +78,7 @@ async def wrap_up(client: Client, scene: Scene, **person: Any) -> tuple[str, int
 
 async def test_a_first_visit_makes_an_operator_who_is_offline(client: Client, scene: Scene) -> None:
     assert isinstance(scene.stage, PgStage)
-    assert "no pool yet" in (await get(client, "/operators/me", 404, as_=MARI))["detail"]
+    assert "no pool named 'main'" in (await get(client, "/operators/me", 404, as_=MARI))["detail"]
     await scene.stage.pool.execute("UPDATE pools SET name = 'main'")
     assert ((await me(client))["state"], (await me(client))["version"]) == ("offline", 1)
 

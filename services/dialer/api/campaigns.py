@@ -12,7 +12,7 @@ from services.dialer.domain.campaigns import Campaign, CampaignState, Command, P
 from services.dialer.ports import MarketingStore
 from services.dialer.usecases import campaigns as use
 from services.dialer.usecases.forecasting import forecast_launch
-from services.runtime.http import Call, Cursor, Input, Page, PageQuery, Reply, Routes
+from services.runtime.http import Call, Cursor, Input, Page, PageQuery, Reply, Routes, rejected
 from services.runtime.identity.principal import Role
 
 _EDIT = {Role.MARKETING, Role.ADMIN}
@@ -21,7 +21,7 @@ READERS = frozenset({Role.MARKETING, Role.ADMIN, Role.SUPERVISOR, Role.AUDITOR})
 
 NEWEST = UUID(int=2**128 - 1)
 """Before it in a list, newest first, stands everything."""
-_FIRST_POOL = "main"
+_USUAL_POOL = "main"
 
 
 class NewCampaign(Input):
@@ -149,7 +149,7 @@ def campaign_routes(store: MarketingStore, may_ever_call: use.MayEverCall) -> Ro
             id=call.new_id,
             name=body.name,
             state=CampaignState.DRAFT,
-            pool_id=body.pool_id or await _first_pool(store),
+            pool_id=body.pool_id or await _usual_pool(store),
             plan=body.plan,
             version=1,
             created_at=call.now,
@@ -220,10 +220,16 @@ def campaign_routes(store: MarketingStore, may_ever_call: use.MayEverCall) -> Ro
     return routes
 
 
-async def _first_pool(store: MarketingStore) -> UUID:
+async def _usual_pool(store: MarketingStore) -> UUID:
+    """Return the pool of a campaign that names none: the one named main, or the only one there is."""
     pools = await store.list_pools()
-    main = next((pool for pool in pools if pool.name == _FIRST_POOL), pools[0] if pools else None)
-    return main.id if main is not None else NEWEST
+    if not pools:
+        raise rejected("pool_id", f"there is no pool yet; make one with `galw pools create {_USUAL_POOL}`")
+    usual = next((pool for pool in pools if pool.name == _USUAL_POOL), pools[0] if len(pools) == 1 else None)
+    if usual is None:
+        names = ", ".join(sorted(pool.name for pool in pools))
+        raise rejected("pool_id", f"name the pool, for none is named {_USUAL_POOL!r}; there are {names}")
+    return usual.id
 
 
 async def _script_version(store: MarketingStore, body: NewCampaign) -> int | None:

@@ -187,7 +187,10 @@ class CampaignStore:
         async with postgres.transaction(self._pool) as conn:
             pool_id = await conn.fetchval(SQL["pool_find_by_name"], default_pool)
             if pool_id is None:
-                raise NotFoundError("There is no pool yet; a supervisor creates one with POST /api/dialer/pools.")
+                raise NotFoundError(
+                    f"There is no pool named {default_pool!r}, which operators join at first; a supervisor makes it "
+                    f"with `galw pools create {default_pool}`."
+                )
             row = await conn.fetchrow(SQL["operator_enrol"], operator_id, name, pool_id, now)
         if row is None:
             raise NotFoundError("There is no such operator.")
