@@ -156,8 +156,9 @@ async def test_a_repeat_with_the_same_key_drafts_one_campaign(client: Client, fl
     assert len((await get(client, "/campaigns"))["items"]) == 1
 
 
-async def test_a_draft_with_an_unknown_script_is_refused(client: Client) -> None:
-    problem = await post(client, "/campaigns", {"name": "None", "script_id": str(uuid4())}, 404)
+async def test_a_draft_with_an_unknown_script_is_refused(client: Client, floor: dict[str, Any]) -> None:
+    unknown = {"name": "None", "pool_id": floor["pool"], "script_id": str(uuid4())}
+    problem = await post(client, "/campaigns", unknown, 404)
     assert "script" in problem["detail"]
 
 
