@@ -80,9 +80,20 @@ class Switchboard:
     """The wires between this instance's API, its pool owners, its screens, and the other instances."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, secret: bytes, store: DeskStore, instance_id: UUID, clock: Clock
+        self,
+        session: aiohttp.ClientSession,
+        secret: bytes,
+        store: DeskStore,
+        instance_id: UUID,
+        clock: Clock,
+        *,
+        arrivals: int,
     ) -> None:
-        """Hold the parts; the keeper and the hub are set once they exist."""
+        """Hold the parts; the keeper and the hub are set once they exist.
+
+        So many *arrivals* and departures are worked on at once, the others wait their turn: a whole floor that connects
+        again after a deploy must not take every connection to the database from the calls, nor wait for one in vain.
+        """
         self.instance_id = instance_id
         self.store = store
         self.hub = LiveHub(clock, presence=self)
@@ -92,24 +103,28 @@ class Switchboard:
         self._session = session
         self._internal = {SECRET_HEADER: secret.hex()}
         self._pushes = LivePush(session, secret)
+        self._turns = asyncio.Semaphore(arrivals)
 
     # -- screens
 
     async def arrived(self, principal: Principal) -> None:
         """Note that an operator's live line is here."""
         if Role.OPERATOR in principal.roles:
-            await self.enrol(principal.user_id, principal.name)
-            await commands.connection(self.desk, principal.user_id, self.instance_id)
+            async with self._turns:
+                await self.enrol(principal.user_id, principal.name)
+                await commands.connection(self.desk, principal.user_id, self.instance_id)
 
     async def left(self, principal: Principal) -> None:
         """Note that an operator's live line is gone."""
         if Role.OPERATOR in principal.roles:
-            await commands.connection(self.desk, principal.user_id, None, left=self.instance_id)
+            async with self._turns:
+                await commands.connection(self.desk, principal.user_id, None, left=self.instance_id)
 
     async def snapshot(self, principal: Principal) -> dict[str, Any]:
         """Return all that an operator's screen shows."""
-        await self.enrol(principal.user_id, principal.name)
-        return await commands.show(self.desk, principal.user_id)
+        async with self._turns:
+            await self.enrol(principal.user_id, principal.name)
+            return await commands.show(self.desk, principal.user_id)
 
     async def push(self, user_id: UUID, kind: str, body: dict[str, Any]) -> None:
         """Send *body* to the screen of a user, here or on the instance that holds their line."""
@@ -259,7 +274,8 @@ async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make
     session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64), trust_env=False)
     secret = derive_key(settings.secret_key.get_secret_value(), "internal")
     desk_store = DeskStore(pool, make_id, messaging.signal, clock)
-    board = Switchboard(session, secret, desk_store, make_id(), clock)
+    arrivals = max(1, settings.database_pool_size // 2)
+    board = Switchboard(session, secret, desk_store, make_id(), clock, arrivals=arrivals)
     carrier = AriCarrier(
         session, settings.asterisk_url or settings.carrier_url or "", technology=settings.asterisk_technology
     )
