@@ -160,12 +160,14 @@ class PoolView:
 
 @dataclass(frozen=True, slots=True)
 class Safety:
-    """What may forbid dialing as a whole: how fresh the view of consents is, and the stops in force."""
+    """What may forbid dialing as a whole, or slows it: the view of consents, the stops in force, the trunks' limits."""
 
     consents_at: datetime | None
     stopped_all: bool = False
     stopped_campaigns: frozenset[UUID] = frozenset()
     stopped_trunks: frozenset[str] = frozenset()
+    spacing_s: Mapping[str, float] = field(default_factory=dict[str, float])
+    """How far apart two dials on a trunk must be, by the trunk's calls per second."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,6 +204,7 @@ class MemoryDialerStore:
             stopped_all=("all", "") in self.db.stops,
             stopped_campaigns=frozenset(UUID(target) for scope, target in self.db.stops if scope == "campaign"),
             stopped_trunks=frozenset(target for scope, target in self.db.stops if scope == "trunk"),
+            spacing_s={name: trunk.interval.total_seconds() for name, trunk in self.db.trunks.items()},
         )
 
     async def load_pacing(self, pool_id: UUID) -> dict[str, Any] | None:

@@ -166,11 +166,13 @@ class DialerStore:
         async with postgres.transaction(self._pool) as conn:
             oldest = await conn.fetchval(SQL["watermark_oldest"], PARTITIONS)
             stops = await conn.fetch(SQL["stop_list"])
+            trunks = await conn.fetch(SQL["trunk_rates"])
         return Safety(
             consents_at=oldest,
             stopped_all=any(r["scope"] == "all" for r in stops),
             stopped_campaigns=frozenset(UUID(r["target"]) for r in stops if r["scope"] == "campaign"),
             stopped_trunks=frozenset(r["target"] for r in stops if r["scope"] == "trunk"),
+            spacing_s={r["id"]: 1 / r["calls_per_second"] for r in trunks},
         )
 
     async def load_pacing(self, pool_id: UUID) -> dict[str, Any] | None:

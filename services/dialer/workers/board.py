@@ -32,6 +32,7 @@ from services.dialer.usecases.offers import lead_given_back
 from services.dialer.workers.calls import LiveCall
 from services.dialer.workers.commits import GroupCommit
 from services.dialer.workers.floor import FloorBook
+from services.dialer.workers.spacing import TrunkSpacing
 from services.runtime.clock import Clock
 from services.runtime.errors import NotFoundError, RejectedError, UnavailableError
 from services.runtime.ids import NewId
@@ -89,6 +90,7 @@ class Board:
         self.silent: frozenset[UUID] = frozenset()
         self.calls: dict[UUID, LiveCall] = {}
         self.safety: Safety | None = None
+        self._spacings: dict[str, TrunkSpacing] = {}
         self.draining = False
         self.synced = False
         self.wake_placing = asyncio.Event()
@@ -143,6 +145,20 @@ class Board:
         if self.now() - safety.consents_at > CONSENT_VIEW_LIMIT:
             return "the view of consents is older than five seconds"
         return None
+
+    async def space_commit(self, trunk: str) -> None:
+        """Return when a dial on *trunk* may be committed, so that no two are closer than its calls per second allow."""
+        await self._spacing(trunk).commits.wait(self._apart_s(trunk))
+
+    async def space_dial(self, trunk: str) -> None:
+        """Return when a committed dial on *trunk* may be sent."""
+        await self._spacing(trunk).dials.wait(self._apart_s(trunk))
+
+    def _spacing(self, trunk: str) -> TrunkSpacing:
+        return self._spacings.setdefault(trunk, TrunkSpacing(self.clock))
+
+    def _apart_s(self, trunk: str) -> float:
+        return self.safety.spacing_s.get(trunk, 0.0) if self.safety is not None else 0.0
 
     # -- campaigns
 

@@ -77,6 +77,14 @@ class Desk(Protocol):
         """Return whether dialing is allowed at all, now."""
         ...
 
+    async def space_commit(self, trunk: str) -> None:
+        """Return when a dial on *trunk* may be committed."""
+        ...
+
+    async def space_dial(self, trunk: str) -> None:
+        """Return when a committed dial on *trunk* may be sent."""
+        ...
+
     def campaign(self, campaign_id: UUID) -> Campaign | None:
         """Return a campaign of the pool."""
         ...
@@ -173,6 +181,7 @@ class LiveCall:
         wait = (self.attempt.dial_slot_at - desk.now()).total_seconds()
         if wait > 0:
             await desk.clock.sleep(wait)
+        await desk.space_commit(self.attempt.trunk)
         put_off = desk.still_allowed(self) if desk.may_dial() else lead_rules.release(self.lead, desk.now())
         if put_off is not None:
             await self._give_up(put_off)
@@ -196,6 +205,7 @@ class LiveCall:
 
     async def _dial(self, began: float) -> bool:
         desk = self.desk
+        await desk.space_dial(self.attempt.trunk)
         if desk.clock.monotonic() - began > DIAL_WITHIN_S:
             await self._hang_up()
             return True

@@ -18,9 +18,10 @@ T = TypeVar("T")
 class MemoryCarrier:
     """Fits `Carrier`."""
 
-    def __init__(self, switch: Switch, life: Lifeline) -> None:
-        """Drive *switch* as long as the instance of *life* lives."""
+    def __init__(self, switch: Switch, life: Lifeline, note_dial: Callable[[str], None]) -> None:
+        """Drive *switch* as long as the instance of *life* lives; *note_dial* hears of each dial that gets through."""
         self._switch = switch
+        self._note_dial = note_dial
         self._life = life
         self.connections: list[Connection] = []
         self._lines: list[asyncio.Queue[dict[str, Any]]] = []
@@ -70,7 +71,12 @@ class MemoryCarrier:
 
     async def dial(self, channel_id: str, timeout_s: int) -> None:
         """Ring, once."""
-        await self._do(lambda: self._switch.dial(channel_id, timeout_s))
+
+        def do() -> None:
+            self._switch.dial(channel_id, timeout_s)
+            self._note_dial(channel_id)
+
+        await self._do(do)
 
     async def hang_up(self, channel_id: str) -> None:
         """End a channel."""

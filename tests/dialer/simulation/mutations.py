@@ -96,6 +96,14 @@ MUTATIONS = (
         "    if False and index in ground.capped:",
         "the cap is",
     ),
+    Mutation(
+        "dials that a stall has held up are sent all at once",
+        f"{DIALER}/workers/spacing.py",
+        "        self._next_at = turn_at + apart_s",
+        "        self._next_at = turn_at",
+        "dials in the second",
+        seeds=200,
+    ),
 )
 
 
