@@ -10,7 +10,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 REAL_PEERS := kafka or pg15 or chromium or fuzz
 # What `make verify` runs again on Apache Kafka and PostgreSQL 15.
-PROVEN := $(addprefix tests/,standalone flows runtime crm notifier dialer)
+PROVEN := $(addprefix tests/,standalone flows runtime crm notifier dialer chaos)
 CODE := services tests tools benchmarks
 
 .DEFAULT_GOAL := help
@@ -28,13 +28,19 @@ run: setup ## Start everything on http://127.0.0.1:8080 (PORT=9000, PROCESSES=3,
 test: setup ## Run every test that needs no more than the locked dependencies
 	$(PYTEST) -n $(JOBS) -m "not ($(REAL_PEERS))" $(TESTS)
 
-check: setup ## Check format, lint, types, imports, migrations and units (about two minutes)
+check: setup ## Check format, lint, types, imports, migrations and units (about a minute on two cores)
 	$(BIN)/ruff format --check --quiet $(CODE)
 	$(BIN)/ruff check --quiet $(CODE)
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target types units
+
+.PHONY: types units
+types:
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
 	find services -path '*/migrations/*.sql' -print0 | xargs -0 $(BIN)/squawk
 	$(BIN)/yamllint --strict -c deploy/.yamllint deploy
+
+units:
 	HYPOTHESIS_PROFILE=quick $(PYTEST) -n $(JOBS) -m "not (pg or broker or system or long or $(REAL_PEERS))"
 
 format: setup ## Format the code and apply the safe fixes

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import settings
 
 from services.cli.gate import answer_line
 from services.dialer import packloader
@@ -54,9 +55,10 @@ def cases(seed: int, count: int) -> list[dict[str, Any]]:
 
 @pytest.mark.timeout(240)
 def test_the_oracle_agrees_on_random_cases() -> None:
-    tally = compare(seed=20261123, cases=2_000)
+    count = 40 * settings().max_examples
+    tally = compare(seed=20261123, cases=count)
     assert tally.differences == []
-    assert min(tally.answers.values()) > 300, "each answer must come up often for the comparison to mean something"
+    assert min(tally.answers.values()) > 0.15 * count, "each answer must come up often, or the comparison means little"
 
 
 def test_the_oracle_sees_a_rule_that_the_gate_forgot() -> None:
