@@ -180,6 +180,16 @@ class GateHistory:
     refused_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class StoredCall:
+    """A call as it is stored, with its lead, its campaign and what was recorded during it so far."""
+
+    attempt: Attempt
+    lead: Lead
+    campaign: Campaign
+    response: Response | None = None
+
+
 class CallStore(Protocol):
     """What is read and written around one call, by its owner and by an operator's commands on any instance."""
 
@@ -191,8 +201,8 @@ class CallStore(Protocol):
         """Return a lead; raises `NotFoundError`."""
         ...
 
-    async def load_response(self, attempt_id: UUID) -> Response | None:
-        """Return what was recorded during a call."""
+    async def load_call(self, attempt_id: UUID) -> StoredCall:
+        """Return a call with all that is about it; raises `NotFoundError`."""
         ...
 
     async def load_campaign(self, campaign_id: UUID) -> Campaign:
@@ -262,6 +272,10 @@ class PoolStore(CallStore, Protocol):
 
 class DeskStore(CallStore, Protocol):
     """What an operator's commands read besides."""
+
+    async def load_desk(self, operator_id: UUID) -> tuple[Operator, StoredCall | None]:
+        """Return an operator with the call on their screen; raises `NotFoundError`."""
+        ...
 
     async def load_operator(self, operator_id: UUID) -> Operator:
         """Return an operator; raises `NotFoundError`."""

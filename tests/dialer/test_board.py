@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from services.dialer.domain.attempts import Attempt, AttemptState, Outcome
+from services.dialer.domain.campaigns import Campaign, CampaignState, Plan
 from services.dialer.domain.leads import Lead, LeadState, Person, Phone, Stream
 from services.dialer.domain.operators import Operator, OperatorState
 from services.dialer.gateways import AriCarrier
@@ -39,9 +40,10 @@ class Screens:
 async def test_a_call_that_the_customer_ended_stays_on_the_screen_while_it_is_wrapped_up() -> None:
     database, screens, pool = MemoryDatabase(now=lambda: NOON), Screens(), Pool(uuid4(), "main", 60, 10, 60)
     phone = Phone("+441632960001", "digest", "landline", "GB")
+    campaign = Campaign(uuid4(), "Survey", CampaignState.RUNNING, pool.id, Plan(), 1, NOON)
     lead = Lead(
         id=uuid4(),
-        campaign_id=uuid4(),
+        campaign_id=campaign.id,
         contact_id=uuid4(),
         person=Person(name="Ann", country="GB"),
         phones=(phone,),
@@ -72,7 +74,7 @@ async def test_a_call_that_the_customer_ended_stays_on_the_screen_while_it_is_wr
         dial_slot_at=NOON,
         outcome=Outcome.ANSWERED,
     )
-    database.leads[lead.id], database.attempts[attempt.id] = lead, attempt
+    database.leads[lead.id], database.attempts[attempt.id], database.campaigns[campaign.id] = lead, attempt, campaign
     board = Board(
         pool=pool,
         fence=Fence(pool.id, 1),

@@ -172,7 +172,7 @@ async def test_over_http_it_is_for_those_who_read_campaigns_and_in_figures_for_t
         async with client.get(f"/api/dialer/status/why/{desk.campaign.id}") as answer:
             public = await answer.json()
             assert (public["name"], public["waiting"]) == (None, 60)
-        await desk.pool.execute("UPDATE campaigns SET state = 'finished'")
+        await desk.pool.execute("UPDATE campaigns SET state = 'finished', version = version + 1")
         clock.move(timedelta(minutes=1))
         for unknown in (desk.campaign.id, uuid4()):
             async with client.get(f"/api/dialer/status/why/{unknown}") as answer:

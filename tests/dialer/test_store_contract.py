@@ -414,6 +414,20 @@ async def test_the_history_of_a_person_is_what_rang_in_any_campaign(scene: Scene
     assert (nothing.attempts, nothing.suppressed, nothing.refused_at) == ((), False, None)
 
 
+async def test_a_desk_shows_the_call_with_its_lead_campaign_and_answers(scene: Scene) -> None:
+    operator, attempt = await scene.operator(), await scene.answered()
+    assert await scene.store.load_desk(operator.id) == (operator, None)
+    after = attempt_rules.decide(attempt, attempt_rules.OperatorTook(operator.id), NOW)
+    taken = operator_rules.decide(operator, operator_rules.Take(attempt.id), NOW)
+    assert taken is not None
+    await scene.store.commit([Change(attempt=after, operator=taken)])
+    seen, call = await scene.store.load_desk(operator.id)
+    assert seen == taken
+    assert call is not None
+    assert (call.attempt, call.lead.id, call.campaign, call.response) == (after, after.lead_id, scene.campaign, None)
+    assert await scene.store.load_call(attempt.id) == call
+
+
 # -- responses, safety, pacing
 
 
@@ -422,7 +436,7 @@ async def test_a_response_grows_by_revisions(scene: Scene) -> None:
     script_id, version = scene.campaign.script_id, scene.campaign.script_version
     assert script_id is not None
     assert version is not None
-    assert await scene.store.load_response(attempt.id) is None
+    assert (await scene.store.load_call(attempt.id)).response is None
     blank = Response(attempt.id, scene.campaign.id, attempt.contact_id, operator.id, script_id, version, "en", NOW)
     first = with_answer(blank, "served", "yes", NOW)
     other = with_answer(blank, "served", "no", NOW)
@@ -430,7 +444,7 @@ async def test_a_response_grows_by_revisions(scene: Scene) -> None:
     assert [isinstance(answer, Committed) for answer in answers] == [True, False]
     second = closed(first, "completed", "fine", NOW, {"score": 4})
     await scene.store.commit([Change(response=second)])
-    stored = await scene.store.load_response(attempt.id)
+    stored = (await scene.store.load_call(attempt.id)).response
     assert stored == second
     assert stored is not None
     assert stored.answers == {"served": "yes", "score": 4}

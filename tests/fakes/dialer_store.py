@@ -25,6 +25,7 @@ from services.dialer.ports import (
     Refusal,
     Reservation,
     Safety,
+    StoredCall,
 )
 from services.dialer.store.commit import Present, judge_changes
 from services.dialer.store.reserve import Ground, TrunkUse, judge_reservations
@@ -156,9 +157,20 @@ class MemoryDialerStore:
         """Return a script."""
         return _one(self.db.scripts, (script_id, version))
 
-    async def load_response(self, attempt_id: UUID) -> Response | None:
-        """Return what was recorded during a call."""
-        return self.db.responses.get(attempt_id)
+    async def load_call(self, attempt_id: UUID) -> StoredCall:
+        """Return a call with all that is about it."""
+        attempt = _one(self.db.attempts, attempt_id)
+        return StoredCall(
+            attempt,
+            _one(self.db.leads, attempt.lead_id),
+            _one(self.db.campaigns, attempt.campaign_id),
+            self.db.responses.get(attempt_id),
+        )
+
+    async def load_desk(self, operator_id: UUID) -> tuple[Operator, StoredCall | None]:
+        """Return an operator with the call on their screen."""
+        operator = _one(self.db.operators, operator_id)
+        return operator, await self.load_call(operator.attempt_id) if operator.attempt_id is not None else None
 
     async def list_due_leads(self, campaign_id: UUID, stream: Stream, now: datetime, limit: int) -> list[Lead]:
         """Return the next leads of a queue."""

@@ -9,7 +9,6 @@ from services.dialer.domain.attempts import Attempt
 from services.dialer.domain.campaigns import Campaign
 from services.dialer.domain.leads import Lead, Stream
 from services.dialer.domain.operators import Operator
-from services.dialer.domain.responses import Response
 from services.dialer.domain.scripts import Script
 from services.dialer.ports import (
     Change,
@@ -23,6 +22,7 @@ from services.dialer.ports import (
     Refusal,
     Reservation,
     Safety,
+    StoredCall,
 )
 from services.dialer.store import rows
 from services.dialer.store.commit import commit_changes
@@ -36,6 +36,7 @@ from services.runtime.sql import load_sql
 
 SQL = load_sql("services.dialer")
 DIARY_KEPT = timedelta(hours=1)
+NO_OPERATOR = "You are not an operator of any pool; ask a supervisor to add you to one."
 
 
 class DialerStore:
@@ -48,6 +49,8 @@ class DialerStore:
         self._wake = wake
         # Scripts are never edited, so a version once read stays right; a few hundred fit easily.
         self._scripts: dict[tuple[UUID, int], Script] = {}
+        # Checking a plan costs more than reading it; whoever changes a campaign raises its version.
+        self._campaigns: dict[UUID, Campaign] = {}
 
     async def acquire_lease(self, pool_id: UUID, owner: UUID, address: str) -> Lease | None:
         """Take a pool whose lease has run out, in a new epoch; None when somebody holds it."""
@@ -85,7 +88,7 @@ class DialerStore:
         holders = {r["instance_id"] for r in operators if r["instance_id"] is not None}
         return PoolView(
             rows.pool_from(pool),
-            tuple(rows.campaign_from(r) for r in campaigns),
+            tuple(self._campaign_from(r) for r in campaigns),
             tuple(rows.operator_from(r) for r in operators),
             frozenset(holders - alive),
         )
@@ -98,7 +101,7 @@ class DialerStore:
         """Return an operator; raises `NotFoundError`."""
         found = await self.load_operators([operator_id])
         if not found:
-            raise NotFoundError("You are not an operator of any pool; ask a supervisor to add you to one.")
+            raise NotFoundError(NO_OPERATOR)
         return found[0]
 
     async def load_live_attempts(self, pool_id: UUID) -> list[Attempt]:
@@ -115,7 +118,7 @@ class DialerStore:
 
     async def load_campaign(self, campaign_id: UUID) -> Campaign:
         """Return a campaign in any state; raises `NotFoundError`."""
-        return rows.campaign_from(await self._one("campaign_load", campaign_id, what="campaign"))
+        return self._campaign_from(await self._one("campaign_load", campaign_id, what="campaign"))
 
     async def load_script(self, script_id: UUID, version: int) -> Script:
         """Return one version of a script; raises `NotFoundError`."""
@@ -125,10 +128,30 @@ class DialerStore:
             script = self._scripts[script_id, version] = Script.model_validate(row["body"])
         return script
 
-    async def load_response(self, attempt_id: UUID) -> Response | None:
-        """Return what was recorded during a call."""
-        row = await self._row("response_load", attempt_id)
-        return None if row is None else rows.response_from(row)
+    async def load_call(self, attempt_id: UUID) -> StoredCall:
+        """Return a call with all that is about it; raises `NotFoundError`."""
+        return self._call_from(await self._one("call_load", attempt_id, what="call"))
+
+    async def load_desk(self, operator_id: UUID) -> tuple[Operator, StoredCall | None]:
+        """Return an operator with the call on their screen; raises `NotFoundError`."""
+        row = await self._row("desk_load", operator_id)
+        if row is None:
+            raise NotFoundError(NO_OPERATOR)
+        return rows.operator_from(row["operator"]), self._call_from(row) if row["attempt"] is not None else None
+
+    def _call_from(self, row: rows.Row) -> StoredCall:
+        return StoredCall(
+            rows.attempt_from(row["attempt"]),
+            rows.lead_from(row["lead"]),
+            self._campaign_from(row["campaign"]),
+            rows.response_from(row["response"]) if row["response"] is not None else None,
+        )
+
+    def _campaign_from(self, row: rows.Row) -> Campaign:
+        known = self._campaigns.get(row["id"])
+        if known is None or known.version != row["version"]:
+            known = self._campaigns[row["id"]] = rows.campaign_from(row)
+        return known
 
     async def list_due_leads(self, campaign_id: UUID, stream: Stream, now: datetime, limit: int) -> list[Lead]:
         """Return the next leads of a queue, by priority, then by time; each priority is one range of the index."""

@@ -6,7 +6,7 @@ screen is done at all. The pool's owner is poked afterwards; the poke may be los
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from services.dialer.domain import responses as response_rules
 from services.dialer.domain.attempts import Attempt, AttemptState
 from services.dialer.domain.leads import Lead
 from services.dialer.domain.operators import Operator
-from services.dialer.ports import Change, Conflict, DeskStore
+from services.dialer.ports import Change, Conflict, DeskStore, StoredCall
 from services.dialer.usecases import announcements, views
 from services.dialer.usecases.offers import lead_given_back
 from services.dialer.usecases.wrapup import Closing, bounded, checked_answer, close_call, open_response
@@ -39,30 +39,29 @@ class Desk:
 
 async def show(desk: Desk, operator_id: UUID) -> dict[str, Any]:
     """Return an operator's present state with their call."""
-    operator = await desk.store.load_operator(operator_id)
-    return await _body(desk, operator)
+    return _body(*await desk.store.load_desk(operator_id))
 
 
 async def command(desk: Desk, operator_id: UUID, version: int, signal: operator_rules.Signal) -> dict[str, Any]:
     """Apply one of the operator's own wishes: ready, pause, offline, ready-in, accept or skip an offer."""
-    operator = await desk.store.load_operator(operator_id)
-    await _same_version(desk, operator, version)
+    operator, call = await desk.store.load_desk(operator_id)
+    _same_version(operator, call, version)
     now = desk.clock.now()
     after = operator_rules.decide(operator, signal, now)
     if after is None:
-        raise ConflictError(_forbidden(operator, signal), present=await _body(desk, operator))
+        raise ConflictError(_forbidden(operator, signal), present=_body(operator, call))
     if after is not operator:
         given_back = await lead_given_back(desk.store, operator, after, now)
         facts = announcements.of_operator(operator, after)
         await _commit(desk, Change(operator=after, lead=given_back, facts=facts), operator)
         await desk.poke(after, None)
-    return await _body(desk, after)
+    return _body(after, call)
 
 
 async def hang_up(desk: Desk, operator_id: UUID, call_id: UUID, version: int) -> dict[str, Any]:
     """End the call and begin its wrap-up."""
-    operator, attempt = await _call(desk, operator_id, call_id, version)
-    now = desk.clock.now()
+    operator, call = await _call(desk, operator_id, call_id, version)
+    attempt, now = call.attempt, desk.clock.now()
     wrapping = operator_rules.decide(operator, operator_rules.CallOver(call_id), now) or operator
     ending = attempt_rules.decide(attempt, attempt_rules.HangupRequested(), now)
     change = Change(
@@ -72,19 +71,19 @@ async def hang_up(desk: Desk, operator_id: UUID, call_id: UUID, version: int) ->
     )
     await _commit(desk, change, operator)
     await desk.poke(wrapping, ending)
-    return await _body(desk, wrapping)
+    return _body(wrapping, replace(call, attempt=ending))
 
 
 async def hold(desk: Desk, operator_id: UUID, call_id: UUID, version: int, *, held: bool) -> dict[str, Any]:
     """Put the customer on hold, or take them back."""
-    operator, attempt = await _call(desk, operator_id, call_id, version)
-    if attempt.state is not AttemptState.CONNECTED:
-        raise ConflictError("You are not speaking with anybody on this call.", present=await _body(desk, operator))
-    after = attempt_rules.decide(attempt, attempt_rules.HoldChanged(held), desk.clock.now())
-    if after is not attempt:
+    operator, call = await _call(desk, operator_id, call_id, version)
+    if call.attempt.state is not AttemptState.CONNECTED:
+        raise ConflictError("You are not speaking with anybody on this call.", present=_body(operator, call))
+    after = attempt_rules.decide(call.attempt, attempt_rules.HoldChanged(held), desk.clock.now())
+    if after is not call.attempt:
         await _commit(desk, Change(attempt=after), operator)
         await desk.poke(None, after)
-    return await _body(desk, operator)
+    return _body(operator, replace(call, attempt=after))
 
 
 async def record_answer(
@@ -92,9 +91,9 @@ async def record_answer(
 ) -> dict[str, Any]:
     """Keep one answer; the last one to a question holds."""
     for _ in range(_TRIES):
-        operator, attempt = await _call(desk, operator_id, call_id, version)
+        operator, call = await _call(desk, operator_id, call_id, version)
         now = desk.clock.now()
-        response, script = await open_response(desk.store, attempt, operator.id, now)
+        response, script = await open_response(desk.store, call, operator.id, now)
         after = response_rules.with_answer(response, *checked_answer(script, question_id, value), now)
         bounded(after, f"answers.{question_id}")
         answer = (await desk.store.commit([Change(response=after)]))[0]
@@ -111,8 +110,8 @@ async def record_answer(
 
 async def show_script(desk: Desk, operator_id: UUID, call_id: UUID) -> dict[str, Any]:
     """Return the script of the operator's call with the answers so far, so that a reloaded screen goes on with it."""
-    operator, attempt = await _call(desk, operator_id, call_id, None)
-    response, script = await open_response(desk.store, attempt, operator.id, desk.clock.now())
+    operator, call = await _call(desk, operator_id, call_id, None)
+    response, script = await open_response(desk.store, call, operator.id, desk.clock.now())
     return {
         "call_id": call_id,
         "script_id": response.script_id,
@@ -125,17 +124,17 @@ async def show_script(desk: Desk, operator_id: UUID, call_id: UUID) -> dict[str,
 
 async def lead_of(desk: Desk, operator_id: UUID, call_id: UUID) -> Lead:
     """Return the lead that the operator's call is about."""
-    _, attempt = await _call(desk, operator_id, call_id, None)
-    return await desk.store.load_lead(attempt.lead_id)
+    _, call = await _call(desk, operator_id, call_id, None)
+    return call.lead
 
 
 async def close(desk: Desk, operator_id: UUID, call_id: UUID, version: int, closing: Closing) -> dict[str, Any]:
     """Give the call its disposition; a refusal suppresses person and numbers in the same transaction."""
-    operator, attempt = await _call(desk, operator_id, call_id, version)
-    change = await close_call(desk.store, operator, attempt, closing, desk.clock.now())
+    operator, call = await _call(desk, operator_id, call_id, version)
+    change = await close_call(desk.store, operator, call, closing, desk.clock.now())
     await _commit(desk, change, operator)
     await desk.poke(change.operator, None)
-    return await _body(desk, change.operator or operator)
+    return _body(change.operator or operator, call)
 
 
 async def connection(desk: Desk, operator_id: UUID, instance_id: UUID | None, *, left: UUID | None = None) -> None:
@@ -159,31 +158,31 @@ async def connection(desk: Desk, operator_id: UUID, instance_id: UUID | None, *,
 _TRIES = 5
 
 
-async def _call(desk: Desk, operator_id: UUID, call_id: UUID, version: int | None) -> tuple[Operator, Attempt]:
-    operator = await desk.store.load_operator(operator_id)
-    if operator.attempt_id != call_id:
-        raise ConflictError("You are not on this call.", present=await _body(desk, operator))
-    await _same_version(desk, operator, version)
-    return operator, await desk.store.load_attempt(call_id)
+async def _call(desk: Desk, operator_id: UUID, call_id: UUID, version: int | None) -> tuple[Operator, StoredCall]:
+    operator, call = await desk.store.load_desk(operator_id)
+    if call is None or call.attempt.id != call_id:
+        raise ConflictError("You are not on this call.", present=_body(operator, call))
+    _same_version(operator, call, version)
+    return operator, call
 
 
-async def _same_version(desk: Desk, operator: Operator, version: int | None) -> None:
+def _same_version(operator: Operator, call: StoredCall | None, version: int | None) -> None:
     if version is not None and version != operator.version:
-        present = await _body(desk, operator)
+        present = _body(operator, call)
         raise ConflictError("Your screen was behind: the state has changed since.", present=present)
 
 
 async def _commit(desk: Desk, change: Change, operator: Operator) -> None:
     answer = (await desk.store.commit([change]))[0]
     if isinstance(answer, Conflict):
-        present = await _body(desk, await desk.store.load_operator(operator.id))
+        present = _body(*await desk.store.load_desk(operator.id))
         raise ConflictError("The state has changed meanwhile; look again.", present=present)
 
 
-async def _body(desk: Desk, operator: Operator) -> dict[str, Any]:
-    attempt = await desk.store.load_attempt(operator.attempt_id) if operator.attempt_id is not None else None
-    lead = await desk.store.load_lead(attempt.lead_id) if attempt is not None else None
-    return views.operator_body(operator, attempt, lead)
+def _body(operator: Operator, call: StoredCall | None) -> dict[str, Any]:
+    if call is None or call.attempt.id != operator.attempt_id:
+        return views.operator_body(operator, None, None)
+    return views.operator_body(operator, call.attempt, call.lead)
 
 
 def _forbidden(operator: Operator, signal: operator_rules.Signal) -> str:

@@ -16,7 +16,7 @@ from services.dialer.domain.leads import Lead
 from services.dialer.domain.operators import Operator
 from services.dialer.domain.responses import Response
 from services.dialer.domain.scripts import Disposition, Script
-from services.dialer.ports import CallStore, Change, Fence, PersonSuppressed
+from services.dialer.ports import CallStore, Change, Fence, PersonSuppressed, StoredCall
 from services.dialer.usecases import announcements
 from services.events import dialer as facts
 from services.events.dialer import ResponseRecorded
@@ -35,9 +35,10 @@ class Closing:
     call_back_own: bool = False
 
 
-async def close_call(store: CallStore, operator: Operator, attempt: Attempt, closing: Closing, now: datetime) -> Change:
+async def close_call(store: CallStore, operator: Operator, call: StoredCall, closing: Closing, now: datetime) -> Change:
     """Return the change that closes a call as its operator says; raises what is wrong with the closing."""
-    response, script = await open_response(store, attempt, operator.id, now)
+    attempt = call.attempt
+    response, script = await open_response(store, call, operator.id, now)
     disposition = script.disposition(closing.disposition)
     if disposition is None:
         known = ", ".join(d.id for d in script.dispositions)
@@ -55,8 +56,7 @@ async def close_call(store: CallStore, operator: Operator, attempt: Attempt, clo
             f"The disposition {disposition.id!r} needs answers that are missing.",
             fields=tuple(FieldProblem(f"answers.{question}", "an answer is required") for question in missing),
         )
-    campaign = await store.load_campaign(attempt.campaign_id)
-    lead = _lead_after(await store.load_lead(attempt.lead_id), disposition, closing, campaign, operator, now)
+    lead = _lead_after(call.lead, disposition, closing, call.campaign, operator, now)
     news = (*announcements.of_operator(operator, after), recorded(response, script), *announcements.of_lead(lead, now))
     suppressed = None
     if disposition.effect == "refused":
@@ -69,12 +69,11 @@ async def close_unfinished(
     store: CallStore, operator: Operator, attempt_id: UUID, now: datetime, fence: Fence
 ) -> Change:
     """Return the change that ends a wrap-up whose time is over; what was recorded stays."""
-    attempt = await store.load_attempt(attempt_id)
-    response, script = await open_response(store, attempt, operator.id, now)
+    call = await store.load_call(attempt_id)
+    response, script = await open_response(store, call, operator.id, now)
     response = response_rules.closed(response, response_rules.UNFINISHED, response.note, now)
     after = operator_rules.decide(operator, operator_rules.Dispositioned(attempt_id), now)
-    lead = await store.load_lead(attempt.lead_id)
-    done = lead_rules.finish(lead, "reached") if lead.state is lead_rules.LeadState.BUSY else None
+    done = lead_rules.finish(call.lead, "reached") if call.lead.state is lead_rules.LeadState.BUSY else None
     news: tuple[Event, ...] = (recorded(response, script),)
     news += announcements.of_operator(operator, after) if after is not None else ()
     news += announcements.of_lead(done, now) if done is not None else ()
@@ -85,7 +84,7 @@ async def close_lost(store: CallStore, attempt: Attempt, now: datetime) -> tuple
     """Return the closed response of a call that lost its operator for good, with its fact; None when that is done."""
     if attempt.operator_id is None:
         return None
-    response, script = await open_response(store, attempt, attempt.operator_id, now)
+    response, script = await open_response(store, await store.load_call(attempt.id), attempt.operator_id, now)
     if response.disposition is not None:
         return None
     response = response_rules.closed(response, response_rules.UNFINISHED, response.note, now)
@@ -113,14 +112,13 @@ def bounded(response: Response, field: str) -> Response:
 
 
 async def open_response(
-    store: CallStore, attempt: Attempt, operator_id: UUID, now: datetime
+    store: CallStore, call: StoredCall, operator_id: UUID, now: datetime
 ) -> tuple[Response, Script]:
-    """Return the response that a call has so far, or a new one, with the script version the call was placed with."""
-    present = await store.load_response(attempt.id)
+    """Return the response that a call has so far, or a new one, with the script version it was placed with."""
+    attempt, campaign, present = call.attempt, call.campaign, call.response
     if present is not None:
         script = await store.load_script(present.script_id, present.script_version)
         return replace(present, operator_id=operator_id), script
-    campaign = await store.load_campaign(attempt.campaign_id)
     # The campaign may have another script by now, but this is the one that the operator was shown.
     script_id, script_version = attempt.script_id, attempt.script_version
     if script_id is None or script_version is None:
@@ -128,7 +126,7 @@ async def open_response(
     if script_id is None or script_version is None:
         raise ConflictError("This campaign has no script.")
     script = await store.load_script(script_id, script_version)
-    person = (await store.load_lead(attempt.lead_id)).person
+    person = call.lead.person
     response = Response(
         attempt_id=attempt.id,
         campaign_id=campaign.id,

@@ -288,8 +288,8 @@ class Board:
         if call is not None and call.attempt.id == operator.attempt_id:
             return call.attempt, call.lead
         try:
-            attempt = await self.store.load_attempt(operator.attempt_id)
-            return attempt, await self.store.load_lead(attempt.lead_id)
+            stored = await self.store.load_call(operator.attempt_id)
+            return stored.attempt, stored.lead
         except (UnavailableError, NotFoundError):
             return None, None  # the screen reads it again when it acts
 
