@@ -31,9 +31,7 @@ TOPICS = ("floor.calls", "floor.operators", "floor.responses")
 WRITERS = 4
 ANSWERED = 0.3
 OPERATORS = 100
-DECISION = orjson.dumps(
-    {"decision": {"rules": ["x" * 40] * 4}, "facts": {"number": "+447400000000"}, "at": "x"}
-).decode()
+DECISION = {"decision": {"rules": ["x" * 40] * 4}, "facts": {"number": "+447400000000"}, "at": "x"}
 PERSON, PHONES = '{"name": "Person", "country": "GB"}', '[{"e164": "+447400000000", "digest": "x", "kind": "mobile"}]'
 
 
@@ -82,9 +80,7 @@ class Writer:
             )
             await conn.fetch(DIALER["trunk_live"], ["main"])
             await conn.fetch(DIALER["trunk_lock"], ["main"])
-            await self.insert(conn, calls)
-            await self.write(conn, [], led(pairs, "busy", None, 2))
-            await conn.execute(DIALER["trunk_spend"], "main", now(), 0, now().date())
+            await self.reserve(conn, calls)
         answered = calls[: round(len(calls) * ANSWERED)]
         missed = calls[len(answered) :]
         async with self.pool.acquire() as conn, conn.transaction():
@@ -117,14 +113,21 @@ class Writer:
         await conn.fetch(DIALER["commit_lock"], people, calls, [], leads, [self.home])
         await conn.fetch(DIALER["commit_standing"], [], [], [self.campaign])
 
-    async def insert(self, conn: Any, calls: list[Any]) -> None:
-        n, at = len(calls), now()
-        ids, leads, people = ([c[k] for c in calls] for k in range(3))
-        await conn.fetch(
-            DIALER["attempt_insert"], ids, leads, [self.campaign] * n, [self.home] * n, people, ["+447400000000"] * n,
-            [str(i) for i in ids], [1] * n, ["progressive"] * n, ["main"] * n, ["+442079460999"] * n, [1] * n,
-            [DECISION] * n, [25] * n, [at] * n, [at] * n, [None] * n, [self.script] * n, [1] * n,
-        )  # fmt: skip
+    async def reserve(self, conn: Any, calls: list[Any]) -> None:
+        at = now()
+        attempts = [
+            {
+                "id": attempt, "lead_id": lead, "campaign_id": self.campaign, "pool_id": self.home,
+                "contact_id": contact, "phone": "+447400000000", "number_digest": str(attempt), "n": 1,
+                "mode": "progressive", "trunk": "main", "caller_id": "+442079460999", "epoch": 1, "decision": DECISION,
+                "ring_timeout_s": 25, "reserved_at": at, "dial_slot_at": at, "script_id": self.script,
+                "script_version": 1,
+            }
+            for attempt, lead, contact in calls
+        ]  # fmt: skip
+        leads = [{"id": lead, "state": "busy", "attempts": 1, "version": 2} for _, lead, _ in calls]
+        trunk = {"id": "main", "next_slot_at": at, "spent": 0, "today": at.date()}
+        await conn.fetch(DIALER["reserve_write"], attempts, leads, [trunk])
 
     async def write(
         self, conn: Any, calls: list[Any], leads: Sequence[Any] = (), responses: Sequence[Any] = ()

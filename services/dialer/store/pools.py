@@ -156,7 +156,7 @@ class DialerStore:
     async def list_due_leads(self, campaign_id: UUID, stream: Stream, now: datetime, limit: int) -> list[Lead]:
         """Return the next leads of a queue, by priority, then by time; each priority is one range of the index."""
         found: list[Lead] = []
-        async with postgres.transaction(self._pool) as conn:
+        async with postgres.single(self._pool) as conn:
             for level in await conn.fetch(SQL["lead_priorities"], campaign_id, int(stream)):
                 wanted = limit - len(found)
                 if wanted <= 0:
@@ -169,24 +169,12 @@ class DialerStore:
         """Return what the gate must know of each lead's person, in order."""
         contacts = sorted({lead.contact_id for lead in leads})
         digests = sorted({phone.digest for lead in leads for phone in lead.phones})
-        async with postgres.transaction(self._pool) as conn:
-            people = {r["contact_id"]: r["suppressed_at"] for r in await conn.fetch(SQL["person_list"], contacts)}
-            numbers = {r["digest"] for r in await conn.fetch(SQL["number_list_suppressed"], digests)}
-            consents = _by_contact(await conn.fetch(SQL["consent_list"], contacts))
-            attempts = _by_contact(await conn.fetch(SQL["attempt_history"], contacts, since))
-        return [
-            GateHistory(
-                suppressed=people.get(lead.contact_id) is not None or lead.phone.digest in numbers,
-                consents=tuple(consents.get(lead.contact_id, ())),
-                attempts=tuple(attempts.get(lead.contact_id, ())),
-                refused_at=people.get(lead.contact_id),
-            )
-            for lead in leads
-        ]
+        found = {r["contact_id"]: r for r in await self._rows("person_history", contacts, since, digests)}
+        return [rows.history_from(found[lead.contact_id], lead.phone.digest) for lead in leads]
 
     async def load_safety(self) -> Safety:
         """Return what may forbid dialing as a whole."""
-        async with postgres.transaction(self._pool) as conn:
+        async with postgres.single(self._pool) as conn:
             oldest = await conn.fetchval(SQL["watermark_oldest"], PARTITIONS)
             stops = await conn.fetch(SQL["stop_list"])
             trunks = await conn.fetch(SQL["trunk_rates"])
@@ -236,10 +224,3 @@ class DialerStore:
         if row is None:
             raise NotFoundError(f"There is no such {what}.")
         return row
-
-
-def _by_contact(found: Sequence[rows.Row]) -> dict[UUID, list[dict[str, Any]]]:
-    grouped: dict[UUID, list[dict[str, Any]]] = {}
-    for row in found:
-        grouped.setdefault(row["contact_id"], []).append(dict(row))
-    return grouped

@@ -53,6 +53,10 @@ class TrunkUse:
         self.next_slot_at = slot + self.interval
         return slot
 
+    def row(self) -> dict[str, Any]:
+        """Return what `reserve_write` keeps of it."""
+        return {"id": self.id, "next_slot_at": self.next_slot_at, "spent": self.spent, "today": self.today}
+
 
 @dataclass(frozen=True, slots=True)
 class Ground:
@@ -191,10 +195,9 @@ async def _insert(
     wanted = [a for a in answers if isinstance(a, Attempt)]
     if not wanted:
         return answers
-    inserted = {r["id"] for r in await conn.fetch(SQL["attempt_insert"], *rows.attempt_insert_columns(wanted))}
-    taken = [r.lead for r, a in zip(reservations, answers, strict=True) if isinstance(a, Attempt) and a.id in inserted]
-    await conn.execute(SQL["commit_write"], *rows.written(leads=taken))
-    for trunk in ground.trunks.values():
-        await conn.execute(SQL["trunk_spend"], trunk.id, trunk.next_slot_at, trunk.spent, trunk.today)
+    made = {a.lead_id for a in wanted}
+    leads = [r.lead for r in reservations if r.lead.id in made]
+    trunks = [trunk.row() for trunk in ground.trunks.values()]
+    inserted = {r["id"] for r in await conn.fetch(SQL["reserve_write"], *rows.reserved(wanted, leads), trunks)}
     # A live call to the same number or person, of another campaign, kept these out.
     return [a if isinstance(a, Refusal) or a.id in inserted else Refusal("live call") for a in answers]

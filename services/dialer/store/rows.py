@@ -14,7 +14,7 @@ from services.dialer.domain.leads import Lead, LeadState, Person, Phone, Stream
 from services.dialer.domain.operators import Operator, OperatorState
 from services.dialer.domain.pacing import Mode
 from services.dialer.domain.responses import Response
-from services.dialer.ports import Pool
+from services.dialer.ports import GateHistory, Pool
 
 Row = Mapping[str, Any] | asyncpg.Record
 
@@ -68,33 +68,23 @@ def written(
     responses: Iterable[Response] = (),
 ) -> tuple[list[dict[str, Any]], ...]:
     """Return the arguments of `commit_write`: of each row what may change, by name."""
-    nouns = ((_ATTEMPT, attempts), (_OPERATOR, operators), (_LEAD, leads), (_RESPONSE, responses))
+    return _pick((_ATTEMPT, attempts), (_OPERATOR, operators), (_LEAD, leads), (_RESPONSE, responses))
+
+
+_NEW_ATTEMPT = (
+    "id", "lead_id", "campaign_id", "pool_id", "contact_id", "phone", "number_digest", "n", "mode", "trunk",
+    "caller_id", "epoch", "decision", "ring_timeout_s", "reserved_at", "dial_slot_at", "wanted_operator", "script_id",
+    "script_version",
+)  # fmt: skip
+
+
+def reserved(attempts: Iterable[Attempt], leads: Iterable[Lead]) -> tuple[list[dict[str, Any]], ...]:
+    """Return the first arguments of `reserve_write`: new attempts, and their leads, which they take out of a queue."""
+    return _pick((_NEW_ATTEMPT, attempts), (("id", "state", "attempts", "version"), leads))
+
+
+def _pick(*nouns: tuple[tuple[str, ...], Iterable[Any]]) -> tuple[list[dict[str, Any]], ...]:
     return tuple([{name: getattr(one, name) for name in names} for one in values] for names, values in nouns)
-
-
-def attempt_insert_columns(attempts: Sequence[Attempt]) -> tuple[list[Any], ...]:
-    """Return the columns of `attempt_insert`."""
-    return (
-        [a.id for a in attempts],
-        [a.lead_id for a in attempts],
-        [a.campaign_id for a in attempts],
-        [a.pool_id for a in attempts],
-        [a.contact_id for a in attempts],
-        [a.phone for a in attempts],
-        [a.number_digest for a in attempts],
-        [a.n for a in attempts],
-        [a.mode for a in attempts],
-        [a.trunk for a in attempts],
-        [a.caller_id for a in attempts],
-        [a.epoch for a in attempts],
-        [to_json(a.decision) for a in attempts],
-        [a.ring_timeout_s for a in attempts],
-        [a.reserved_at for a in attempts],
-        [a.dial_slot_at for a in attempts],
-        [a.wanted_operator for a in attempts],
-        [a.script_id for a in attempts],
-        [a.script_version for a in attempts],
-    )
 
 
 def operator_from(row: Row) -> Operator:
@@ -133,6 +123,20 @@ def person_to_json(person: Person) -> str:
 def phones_to_json(phones: Sequence[Phone]) -> str:
     """Return a lead's numbers as kept."""
     return to_json([asdict(phone) for phone in phones])
+
+
+_CONSENT = ("kind", "purpose", "channel", "given_at", "outside_hours", "withdrawn_at")
+_PAST = ("phone", "campaign_id", "mode", "outcome", "connected_at", "at", "subject")
+
+
+def history_from(row: Row, digest: str) -> GateHistory:
+    """Return what the gate must know of the person of a row of `person_history` on the number of *digest*."""
+    return GateHistory(
+        suppressed=row["suppressed_at"] is not None or digest in row["numbers"],
+        consents=tuple([dict(zip(_CONSENT, consent, strict=True)) for consent in row["consents"]]),
+        attempts=tuple([dict(zip(_PAST, attempt, strict=True)) for attempt in row["attempts"]]),
+        refused_at=row["suppressed_at"],
+    )
 
 
 def campaign_from(row: Row) -> Campaign:
