@@ -9,8 +9,10 @@ import pytest
 from prometheus_client import REGISTRY
 
 from services.events.crm import ContactChanged
+from services.events.envelope import Envelope
 from services.runtime.bus import Bus, Outgoing, Partition
 from services.runtime.consumer import Handlers, Received, failures, loop
+from services.runtime.epoch import EPOCH_HEADER
 from services.runtime.errors import GalwError, NotFoundError, RejectedError, UnavailableError
 from services.runtime.ids import new_id
 from services.runtime.kafka import KafkaBus
@@ -207,6 +209,26 @@ async def test_a_dependency_that_is_away_is_waited_for(scene: Scene) -> None:
     assert await scene.notifier.pool.fetchval("SELECT count(*) FROM parked") == 0
     del scene.trouble[person]
     await until(scene.has(person, 0), 30)
+
+
+async def test_a_hole_in_the_log_is_not_confirmed_before_a_new_epoch_could_explain_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scene.flows()
+    epoch = scene.crm.messaging.epochs.of(TOPIC)
+    seen = "SELECT publication FROM watermarks WHERE topic = $1 AND partition = 0 AND source = 'crm'"
+    before = await scene.notifier.pool.fetchval(seen, TOPIC)
+    after = changed(UUID(int=new_id().int & ~7), 0)
+    envelope = Envelope.of(after, id=new_id(), source="crm", time=NOW)
+    chain = {"galw_publication": str(before + 9), "galw_previous": str(before + 5), EPOCH_HEADER: str(epoch)}
+    told = {"ce_id": str(envelope.id), "ce_source": "crm", "ce_type": envelope.type, "ce_time": NOW.isoformat()}
+    await scene.put(envelope.payload, **told, **chain, ce_specversion="1.0", galw_shard="0")
+    await asyncio.sleep(1.5)
+    assert await scene.notifier.pool.fetchval(seen, TOPIC) == before
+    assert await scene.effects(after.contact_id) == []
+    monkeypatch.setattr(loop, "HOLE_PATIENCE_S", 1.0)
+    await until(scene.has(after.contact_id, 0), 30)
+    assert await scene.notifier.pool.fetchval(seen, TOPIC) == before + 9
 
 
 async def test_too_many_failures_stop_the_topic_instead_of_draining_it(

@@ -43,6 +43,8 @@ _RETRY_KEYS = 20
 _RETRY_RECORDS = 200
 _STOPPED_S = 15.0
 _UNANNOUNCED_S = 30.0
+HOLE_PATIENCE_S = 30.0
+"""How long a hole in a log waits for the epoch that explains it; an epoch is raised within some ten seconds."""
 
 
 class OvertakenError(Exception):
@@ -112,6 +114,7 @@ class Consumer:
         # Why a partition was last read again from its start: a publication, or minus the epoch whose marker was missed.
         self._rewound: dict[Partition, int] = {}
         self._unannounced: dict[tuple[Partition, int], float] = {}
+        self._holes: dict[tuple[Partition, int], float] = {}
         self._failure: str | None = None
         self._idle_since: float | None = None
         self._news_at = clock.monotonic()
@@ -282,7 +285,11 @@ class Consumer:
         return False
 
     def _is_gap(self, record: Record, partition: Partition, reading: _Reading, moves: _Moves) -> bool:
-        """Follow the producer's chain; on a hole, go back to the start of the log once, for it may be another log."""
+        """Follow the producer's chain; on a hole, go back to the start of the log once, for it may be another log.
+
+        A hole that stays may be a broker that came back empty and was sent to before anybody noticed. To go on would
+        confirm what was lost with it, so the record is left for as long as a new epoch may take to be raised.
+        """
         chain = chain_of(record)
         if chain is None or chain[0] not in self._producers or epoch_of(record) != reading.epoch:
             return False
@@ -294,7 +301,12 @@ class Consumer:
                 self._rewound[partition] = publication
                 moves.rewind.add(partition)
                 return True
-            # Reading again has not closed it: the log was trimmed before we read it.
+            first = self._holes.setdefault((partition, publication), self._clock.monotonic())
+            if self._clock.monotonic() - first < HOLE_PATIENCE_S:
+                moves.held = True
+                return True
+            self._holes.clear()
+            # Neither reading again nor a new epoch has closed it: the log was trimmed before we read it.
             metrics.RECORDS_MISSING.labels(self.service).inc()
             _LOG.error("consumer.records_missing", topic=record.topic, source=source, after=seen, before=publication)
         moves.chains[partition, source] = max(publication, seen or 0)
