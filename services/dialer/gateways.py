@@ -6,6 +6,7 @@ Every request is bounded in time; `dial` is sent once and its answer, when lost,
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -48,7 +49,7 @@ class AriCarrier:
                         return
                     event = event_from(body)
                     if event is not None:
-                        yield event
+                        yield replace(event, at=_said_at(body))
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise UnavailableError(f"The carrier is away ({type(error).__name__}).") from error
 
@@ -164,6 +165,13 @@ class AriCarrier:
         if response.status >= 400:
             raise RejectedError(f"The carrier refused with {response.status}.")
         return orjson.loads(content) if content else None
+
+
+def _said_at(body: Mapping[str, Any]) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(body.get("timestamp")))
+    except ValueError:
+        return None
 
 
 def event_from(body: Mapping[str, Any]) -> ChannelEvent | None:

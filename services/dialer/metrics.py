@@ -1,6 +1,6 @@
 """Prometheus metrics of the dialer; labels have a small, fixed set of values, never a number or a person."""
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 
 from services.dialer.domain.attempts import Outcome
 
@@ -9,6 +9,14 @@ ABANDON_RATIO = Gauge(
     "dialer_abandon_ratio",
     "Share of answered people who met no operator in time, since this process started (0 to 1).",
 )
+ORIGINATE = Histogram(
+    "dialer_originate_seconds",
+    "From the reservation of an attempt to its dial: the channel, the trunk's slot, the last check under lock.",
+    buckets=(0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+ARI_CONNECTED = Gauge("ari_ws_connected", "Pools of this instance whose line of events to the carrier is up.")
+ARI_RESYNCS = Counter("ari_resync_total", "How often channels were matched with what is stored, after a connection.")
+ARI_EVENT_LAG = Gauge("ari_event_lag_seconds", "How old the carrier's last event was when it arrived, by its own time.")
 UNKNOWN_RINGS = Counter(
     "dialer_unknown_rings_total", "Rings at the carrier without an attempt here: the database was restored."
 )

@@ -300,6 +300,8 @@ class ChannelEvent:
     machine: bool = False
     cause: int = 0
     tech_cause: int | None = None
+    at: datetime | None = None
+    """When it was said, by the carrier's own clock; None for what we say ourselves."""
 
 
 class Carrier(Protocol):

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 import aiohttp
 import orjson
 import pytest
+from prometheus_client import REGISTRY
 
 from services.dialer.domain import operators as rules
 from services.dialer.domain.attempts import Attempt
@@ -557,6 +558,22 @@ async def test_a_pool_is_handed_over_in_the_middle_of_a_call(world: World) -> No
     assert attempt["outcome"] == "answered"
     lines = [line["event"] for line in await world.ledger()]
     assert (lines.count("ring"), lines.count("meet"), lines.count("end")) == (1, 1, 1)
+
+
+async def test_the_line_to_the_carrier_and_the_way_to_a_dial_are_told_in_figures(world: World) -> None:
+    def value(name: str) -> float:
+        return REGISTRY.get_sample_value(name) or 0.0
+
+    names = ("ari_ws_connected", "ari_resync_total", "dialer_originate_seconds_count")
+    before = {name: value(name) for name in names}
+    await program(world, 0, "busy")
+    await floor.lay_out(world.campaigns, world.pool, CLOCK.now(), leads=1)
+    async with working(world) as desk:
+        await come(world, desk)
+        await only_attempt(world, "ended")
+        assert {name: value(name) - before[name] for name in names} == dict.fromkeys(names, 1.0)
+        assert -1.0 < value("ari_event_lag_seconds") < 30.0
+    assert value("ari_ws_connected") == before["ari_ws_connected"]
 
 
 async def test_after_a_restore_nobody_is_called_again_who_was_called_since(world: World) -> None:

@@ -16,6 +16,7 @@ from uuid import UUID
 
 import structlog
 
+from services.dialer import metrics
 from services.dialer.domain import attempts as attempt_rules
 from services.dialer.domain import leads as lead_rules
 from services.dialer.domain import operators as operator_rules
@@ -209,6 +210,7 @@ class LiveCall:
         if desk.clock.monotonic() - began > DIAL_WITHIN_S:
             await self._hang_up()
             return True
+        metrics.ORIGINATE.observe(max(0.0, (desk.now() - self.attempt.reserved_at).total_seconds()))
         try:
             await desk.carrier.dial(self.channel, self.attempt.ring_timeout_s)
         except NotFoundError:

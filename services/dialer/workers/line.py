@@ -5,6 +5,7 @@ from uuid import UUID
 
 import structlog
 
+from services.dialer import metrics
 from services.dialer.domain import attempts as attempt_rules
 from services.dialer.domain.attempts import AttemptState
 from services.dialer.ports import ChannelEvent, ChannelView
@@ -32,6 +33,12 @@ class CarrierLine:
 
     async def run(self) -> None:
         """Listen for ever; every new connection begins with adopting what is there."""
+        try:
+            await self._listen()
+        finally:
+            self._show(synced=False)
+
+    async def _listen(self) -> None:
         board, away = self._board, False
         while True:
             try:
@@ -40,7 +47,8 @@ class CarrierLine:
                     if event.kind == "connected":
                         await self._adopt()
                         await self._catch_up()
-                        board.synced = True
+                        metrics.ARI_RESYNCS.inc()
+                        self._show(synced=True)
                         board.wake_placing.set()
                     else:
                         self._hear(event)
@@ -49,10 +57,17 @@ class CarrierLine:
                 tell = log.debug if away else log.warning
                 tell("carrier.away", error=error.message, pool_id=str(board.pool.id))
                 away = True
-            board.synced = False
+            self._show(synced=False)
             await board.clock.sleep(RECONNECT_S)
 
+    def _show(self, *, synced: bool) -> None:
+        if synced != self._board.synced:
+            self._board.synced = synced
+            metrics.ARI_CONNECTED.inc(1 if synced else -1)
+
     def _hear(self, event: ChannelEvent) -> None:
+        if event.at is not None:
+            metrics.ARI_EVENT_LAG.set((self._board.clock.now() - event.at).total_seconds())
         if event.channel_id.startswith(LEG_PREFIX):
             if event.kind == "destroyed":
                 self._legs.discard(event.channel_id)
