@@ -110,6 +110,47 @@ async def create_campaign(client: GalwClient, file: Path, *, as_json: bool) -> N
     )
 
 
+@command.command("check")
+@click.argument("campaign")
+@click.option("--operators", type=click.IntRange(1, 1000), help="How many will be at work, if not all of the pool.")
+@click.option("--at", "launch_at", help="When it will be launched, with an offset; now if left out.")
+@click.option("--leads", type=click.IntRange(0), help="How many leads, if not its audience.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@with_client
+async def check_campaign(
+    client: GalwClient, *, campaign: str, operators: int | None, launch_at: str | None, leads: int | None, as_json: bool
+) -> None:
+    """Say what is missing for a launch, and what the launch would bring.
+
+    
+    Example:
+      galw campaigns check "Line quality" --operators 8
+    """
+    found = await client.get(f"{_PATH}/{await find_id(client, _PATH, campaign, 'campaign')}")
+    checked = await _check(client, found, {"operators": operators, "launch_at": launch_at, "leads": leads})
+    if as_json:
+        click.echo(orjson.dumps(checked))
+        return
+    for one in checked["missing"]:
+        click.echo(f"Missing: {one['field']}: {one['problem']}")
+    if checked["ready"]:
+        click.echo(f"{found['name']!r} has everything it needs.")
+    click.echo(_foresight(checked))
+
+
+async def _check(client: GalwClient, campaign: dict[str, Any], wish: dict[str, Any]) -> dict[str, Any]:
+    """Return the launch check; people of the audience who have not joined yet count as leads, too."""
+    if wish["leads"] is None and campaign["audience_id"] is not None and campaign["state"] in ("draft", "running"):
+        counted = await client.get(f"/api/crm/audiences/{campaign['audience_id']}/count")
+        wish = {**wish, "leads": counted["count"]}
+    asked = {key: value for key, value in wish.items() if value is not None}
+    return await client.get(f"{_PATH}/{campaign['id']}/launch-check", asked)
+
+
+def _foresight(checked: dict[str, Any]) -> str:
+    return checked["forecast"]["sentence"] if checked["forecast"] else f"No forecast: {checked['no_forecast']}"
+
+
 def _read(file: Path) -> dict[str, Any]:
     try:
         wish = yaml.safe_load(file.read_text("utf-8"))
@@ -132,8 +173,34 @@ def _order(name: str, text: str) -> None:
     del order
 
 
+@command.command("launch")
+@click.argument("campaign")
+@click.option("--forecast/--no-forecast", default=True, help="Say what it will bring; takes seconds.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@with_client
+async def launch(client: GalwClient, *, campaign: str, forecast: bool, as_json: bool) -> None:
+    """Start calling, then say what it will bring; everything that is missing is named at once.
+
+    
+    Example:
+      galw campaigns launch "Line quality"
+    """
+    found = await client.post(f"{_PATH}/{await find_id(client, _PATH, campaign, 'campaign')}/launch")
+    # It runs already: a forecast that is late or fails must not look like a launch that failed.
+    try:
+        nothing = {"operators": None, "launch_at": None, "leads": None}
+        checked = await _check(client, found, nothing) if forecast else None
+    except CommandError as error:
+        checked = {"forecast": None, "no_forecast": str(error)}
+    if as_json:
+        click.echo(orjson.dumps({**found, "forecast": checked["forecast"] if checked else None}))
+        return
+    click.echo(f"{found['name']!r} is {found['state']} now.")
+    if checked is not None:
+        click.echo(_foresight(checked))
+
+
 for _name, _text in (
-    ("launch", "Start calling; everything that is missing is named at once."),
     ("pause", "Place no new calls; conversations go on."),
     ("resume", "Go on calling."),
     ("stop", "End the campaign for good."),

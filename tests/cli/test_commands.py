@@ -131,6 +131,12 @@ def test_a_campaign_that_lacks_something_is_not_launched_and_everything_is_named
     for missing in ("script", "audience", "caller"):
         assert missing in told.lower(), told
     assert shell.json("campaigns", "watch", drafted["id"], "--once")["enrolled"] == 0
+    told = shell.type("campaigns", "check", "Half a campaign").stdout
+    assert "Missing: audience_id" in told
+    assert "No forecast: The pool has no operators yet" in told
+    checked = shell.json("campaigns", "check", "Half a campaign", "--operators", 3, "--leads", 40)
+    assert not checked["ready"]
+    assert (checked["forecast"]["operators"], checked["forecast"]["lines"] >= 40) == (3, True)
     shell.type("campaigns", "stop", "No such campaign", code=Exit.NOT_FOUND)
     file.write_text("name: [")
     assert "neither YAML nor JSON" in shell.type("campaigns", "create", file, code=Exit.USAGE).stderr

@@ -8,8 +8,11 @@ import pytest
 
 from services.dialer.domain.attempts import Attempt, AttemptState, Outcome
 from services.dialer.domain.campaigns import Campaign, CampaignState, Plan
+from services.dialer.domain.operators import Operator, OperatorState
+from services.dialer.domain.pacing import Mode
 from services.dialer.ports import MarketingStore
-from services.dialer.usecases.forecasting import LaunchForecast, forecast_launch, history_of
+from services.dialer.usecases import forecasting
+from services.dialer.usecases.forecasting import LaunchForecast, check_before_launch, forecast_launch, history_of
 
 START = datetime(2026, 11, 25, 10, tzinfo=UTC)
 NOBODY = UUID(int=0)
@@ -72,10 +75,22 @@ def test_the_sentence_says_when_with_how_many_and_what_it_rests_on() -> None:
 
 
 class OneCampaign:
-    """The three questions a forecast asks the store."""
+    """The questions a forecast and a launch check ask the store."""
+
+    def __init__(self, plan: Plan | None = None, operators: int = 0) -> None:
+        self.plan = plan or Plan()
+        self.operators = [
+            Operator(UUID(int=n), f"o{n}", UUID(int=n % 2), OperatorState.OFFLINE, START, 1) for n in range(operators)
+        ]
 
     async def load_campaign(self, campaign_id: UUID) -> Campaign:
-        return Campaign(campaign_id, "Sim", CampaignState.DRAFT, NOBODY, Plan(), 1, START)
+        return Campaign(campaign_id, "Sim", CampaignState.DRAFT, NOBODY, self.plan, 1, START)
+
+    async def list_trunks(self) -> list[dict[str, object]]:
+        return []
+
+    async def list_operators(self, after: tuple[str, UUID], limit: int) -> list[Operator]:
+        return self.operators
 
     async def list_attempts(self, campaign_id: UUID, before: UUID, limit: int) -> list[Attempt]:
         return ATTEMPTS
@@ -84,6 +99,40 @@ class OneCampaign:
         self, campaign_id: UUID, now: datetime, since: datetime
     ) -> tuple[list[dict[str, object]], list[object]]:
         return [{"state": "waiting", "leads": 200}, {"state": "done", "leads": 70}], []
+
+
+@pytest.mark.parametrize(
+    ("plan", "operators", "leads", "reason"),
+    [
+        (Plan(mode=Mode.AGENTLESS), 4, 10, "Without operators"),
+        (Plan(), 0, 10, "no operators yet"),
+        (Plan(), 1, None, "No lead waits"),
+    ],
+)
+async def test_a_launch_check_says_why_it_has_no_forecast(
+    plan: Plan, operators: int, leads: int | None, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = OneCampaign(plan, operators)
+    monkeypatch.setattr(store, "load_progress", no_leads)
+    found = await check_before_launch(cast("MarketingStore", store), always, NOBODY, None, START, leads)
+    assert found.forecast is None
+    assert reason in (found.no_forecast or "")
+    assert {one.field for one in found.missing} >= {"script_id", "audience_id", "plan.trunk"}
+
+
+def always(*_: object) -> bool:
+    return True
+
+
+async def no_leads(*_: object) -> tuple[list[object], list[object]]:
+    return [], []
+
+
+async def test_a_machine_too_busy_for_a_forecast_does_not_hold_up_a_launch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forecasting, "CHECK_TIMEOUT_S", 0.01)
+    store = cast("MarketingStore", OneCampaign(operators=4))
+    found = await check_before_launch(store, always, NOBODY, None, START, 10_000)
+    assert (found.forecast, found.no_forecast) == (None, "The machine is too busy for a forecast now.")
 
 
 @pytest.mark.long
@@ -95,3 +144,7 @@ async def test_a_process_of_its_own_forecasts_the_leads_that_wait() -> None:
     assert START + timedelta(hours=1) < found.finished_at < START + timedelta(hours=8)
     assert found.plus_minus > timedelta(0)
     assert found.abandoned == 0.0  # the plan dials one line per operator
+    checked = await check_before_launch(
+        cast("MarketingStore", OneCampaign(operators=6)), always, NOBODY, None, START, None
+    )
+    assert checked.forecast == found  # half of the operators are the pool's, and the leads are those that wait

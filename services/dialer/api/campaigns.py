@@ -11,7 +11,13 @@ from services.dialer.domain.attempts import Attempt
 from services.dialer.domain.campaigns import Campaign, CampaignState, Command, Plan
 from services.dialer.ports import MarketingStore
 from services.dialer.usecases import campaigns as use
-from services.dialer.usecases.forecasting import forecast_launch
+from services.dialer.usecases.forecasting import (
+    CHECK_TIMEOUT_S,
+    TIMEOUT_S,
+    LaunchForecast,
+    check_before_launch,
+    forecast_launch,
+)
 from services.runtime.http import Call, Cursor, Input, Page, PageQuery, Reply, Routes, rejected
 from services.runtime.identity.principal import Role
 
@@ -118,6 +124,32 @@ class ForecastView(BaseModel):
     sentence: str
 
 
+class MissingView(BaseModel):
+    """One thing that stands in the way of a launch, and what to do about it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    field: str
+    problem: str
+
+
+class LaunchCheckQuery(Input):
+    """*Operators* are those of the campaign's pool unless given, *leads* those waiting."""
+
+    operators: int | None = Field(None, ge=1, le=1000)
+    launch_at: AwareDatetime | None = None
+    leads: int | None = Field(None, ge=0, le=10_000_000)
+
+
+class LaunchCheckView(BaseModel):
+    """Whether a launch would be accepted, what is missing, and the forecast, or why there is none."""
+
+    ready: bool
+    missing: list[MissingView]
+    forecast: ForecastView | None
+    no_forecast: str | None
+
+
 class AttemptView(BaseModel):
     """One attempt with the gate's decision; the number is not shown, nor the address."""
 
@@ -205,11 +237,31 @@ def campaign_routes(store: MarketingStore, may_ever_call: use.MayEverCall) -> Ro
         leads, outcomes = await store.load_progress(campaign_id, call.now, since - timedelta(seconds=1))
         return progress_of(leads, outcomes)
 
-    @routes.get("/campaigns/{campaign_id}/forecast", roles=READERS, summary="What a launch would bring (takes seconds)")
+    @routes.get(
+        "/campaigns/{campaign_id}/forecast",
+        roles=READERS,
+        summary="What a launch would bring (takes seconds)",
+        timeout_s=2 * TIMEOUT_S,
+    )
     async def get_forecast(call: Call, campaign_id: UUID, query: ForecastQuery) -> ForecastView:
         at = query.launch_at or call.now
-        found = await forecast_launch(store, campaign_id, query.operators, at, query.leads)
-        return ForecastView(**asdict(found), sentence=found.sentence())
+        return _forecast(await forecast_launch(store, campaign_id, query.operators, at, query.leads))
+
+    @routes.get(
+        "/campaigns/{campaign_id}/launch-check",
+        roles=READERS,
+        timeout_s=2 * CHECK_TIMEOUT_S,
+        summary="What is missing for a launch, and what it would bring (takes seconds)",
+    )
+    async def get_launch_check(call: Call, campaign_id: UUID, query: LaunchCheckQuery) -> LaunchCheckView:
+        at = query.launch_at or call.now
+        found = await check_before_launch(store, may_ever_call, campaign_id, query.operators, at, query.leads)
+        return LaunchCheckView(
+            ready=not found.missing,
+            missing=[MissingView.model_validate(one) for one in found.missing],
+            forecast=_forecast(found.forecast) if found.forecast else None,
+            no_forecast=found.no_forecast,
+        )
 
     @routes.get("/campaigns/{campaign_id}/attempts", roles=READERS, summary="A campaign's attempts, newest first")
     async def list_attempts(campaign_id: UUID, query: PageQuery) -> Page[AttemptView]:
@@ -240,6 +292,10 @@ async def _script_version(store: MarketingStore, body: NewCampaign) -> int | Non
 
 def _view(campaign: Campaign) -> CampaignView:
     return CampaignView.model_validate(campaign)
+
+
+def _forecast(found: LaunchForecast) -> ForecastView:
+    return ForecastView(**asdict(found), sentence=found.sentence())
 
 
 def _attempt(attempt: Attempt) -> AttemptView:

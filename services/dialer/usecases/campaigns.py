@@ -1,6 +1,6 @@
 """Campaigns: made as drafts, changed under a version, launched only when nothing is missing."""
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -9,6 +9,7 @@ from services.dialer.domain.campaigns import (
     Campaign,
     CampaignState,
     Command,
+    Missing,
     Plan,
     missing_for_launch,
     next_state,
@@ -150,13 +151,20 @@ async def check_launch(
     refusal: str = "The campaign cannot be launched yet.",
 ) -> None:
     """Raise `RejectedError`, with *refusal* and naming everything the campaign lacks."""
+    missing = await list_missing(store, campaign, may_ever_call, now)
+    if missing:
+        problems = tuple(FieldProblem(one.field, one.problem) for one in missing)
+        raise RejectedError(refusal, fields=problems)
+
+
+async def list_missing(
+    store: MarketingStore, campaign: Campaign, may_ever_call: MayEverCall, now: datetime
+) -> Sequence[Missing]:
+    """Return everything that the campaign lacks for a launch."""
     countries = {trunk["id"]: trunk["countries"] for trunk in await store.list_trunks()}
     everywhere = sorted({country for allowed in countries.values() for country in allowed})
-    missing = missing_for_launch(
+    return missing_for_launch(
         campaign,
         trunk_known=campaign.plan.trunk in countries,
         legal_hours_left=may_ever_call(campaign.plan, countries.get(campaign.plan.trunk, everywhere), now),
     )
-    if missing:
-        problems = tuple(FieldProblem(one.field, one.problem) for one in missing)
-        raise RejectedError(refusal, fields=problems)

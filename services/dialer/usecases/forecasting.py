@@ -11,12 +11,18 @@ from typing import Any
 from uuid import UUID
 
 from services.dialer.domain.attempts import Attempt, Outcome
+from services.dialer.domain.campaigns import Missing
+from services.dialer.domain.pacing import Mode
 from services.dialer.ports import MarketingStore
+from services.dialer.usecases.campaigns import MayEverCall, list_missing
 from services.runtime.errors import UnavailableError
 
 NEWEST = UUID(int=2**128 - 1)
 READ_ATTEMPTS = 1_000
 TIMEOUT_S = 120.0
+# Who is about to launch waits no longer than this; without a forecast the launch goes on.
+CHECK_TIMEOUT_S = 20.0
+_ALL_OPERATORS = 1_000
 _ANSWERED = frozenset((Outcome.ANSWERED, Outcome.ABANDONED))
 # One at a time: a forecast keeps a core busy for some seconds.
 _ONE = asyncio.Semaphore(1)
@@ -65,15 +71,53 @@ def history_of(attempts: Sequence[Attempt]) -> dict[str, Any]:
     return history
 
 
+@dataclass(frozen=True, slots=True)
+class LaunchCheck:
+    """What a campaign lacks for a launch, and what the launch would bring, or in a sentence why that is not known."""
+
+    missing: Sequence[Missing]
+    forecast: LaunchForecast | None
+    no_forecast: str | None
+
+
+async def check_before_launch(
+    store: MarketingStore,
+    may_ever_call: MayEverCall,
+    campaign_id: UUID,
+    operators: int | None,
+    launch_at: datetime,
+    leads: int | None,
+) -> LaunchCheck:
+    """Check a campaign before its launch: *operators* are those of its pool unless given, *leads* those waiting."""
+    campaign = await store.load_campaign(campaign_id)
+    missing = await list_missing(store, campaign, may_ever_call, launch_at)
+    if operators is None:
+        everybody = await store.list_operators(("", UUID(int=0)), _ALL_OPERATORS)
+        operators = sum(operator.pool_id == campaign.pool_id for operator in everybody)
+    leads = await _leads(store, campaign_id, launch_at) if leads is None else leads
+    if campaign.plan.mode is Mode.AGENTLESS:
+        return LaunchCheck(missing, None, "Without operators only lines and hours bound the campaign.")
+    if not operators:
+        return LaunchCheck(missing, None, "The pool has no operators yet; say how many there will be.")
+    if not leads:
+        return LaunchCheck(missing, None, "No lead waits yet; say how many there will be.")
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            found = await forecast_launch(store, campaign_id, operators, launch_at, leads)
+    except TimeoutError:
+        return LaunchCheck(missing, None, "The machine is too busy for a forecast now.")
+    except UnavailableError as error:
+        return LaunchCheck(missing, None, error.message)
+    return LaunchCheck(missing, found, None)
+
+
 async def forecast_launch(
     store: MarketingStore, campaign_id: UUID, operators: int, launch_at: datetime, leads: int | None
 ) -> LaunchForecast:
     """Forecast a campaign's launch; *leads* are those waiting unless given. Raises UnavailableError when it fails."""
     campaign = await store.load_campaign(campaign_id)
     history = history_of(await store.list_attempts(campaign_id, NEWEST, READ_ATTEMPTS))
-    if leads is None:
-        rows, _ = await store.load_progress(campaign_id, launch_at, launch_at)
-        leads = sum(row["leads"] for row in rows if row["state"] == "waiting")
+    leads = await _leads(store, campaign_id, launch_at) if leads is None else leads
     steps = [step.max_attempts for step in campaign.plan.cadence if step.kind == "call"]
     question = {
         "history": history,
@@ -100,6 +144,11 @@ async def forecast_launch(
     )
 
 
+async def _leads(store: MarketingStore, campaign_id: UUID, at: datetime) -> int:
+    rows, _ = await store.load_progress(campaign_id, at, at)
+    return sum(row["leads"] for row in rows if row["state"] == "waiting")
+
+
 async def _ask(question: dict[str, Any]) -> dict[str, Any]:
     async with _ONE:
         process = await asyncio.create_subprocess_exec(
@@ -114,9 +163,12 @@ async def _ask(question: dict[str, Any]) -> dict[str, Any]:
             async with asyncio.timeout(TIMEOUT_S):
                 out, _ = await process.communicate(json.dumps(question).encode())
         except TimeoutError:
-            process.kill()
-            await process.wait()
             raise UnavailableError("The forecast took too long; ask again when the machine is less busy.") from None
+        finally:
+            # Also when whoever asked has gone: nobody else would end it.
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
     if process.returncode != 0:
         raise UnavailableError("The forecast failed; the log of the process tells why.")
     return json.loads(out)
