@@ -4,6 +4,8 @@ Galw's own database is not asked: `judge(parse_lines(path.open("rb"), str(path))
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 
@@ -16,6 +18,41 @@ def judge(lines: Iterable[dict[str, Any]]) -> list[str]:
     for line in lines:
         bench.hear(line)
     return bench.broken
+
+
+@dataclass(frozen=True, slots=True)
+class Meetings:
+    """Who picked up in a span of time, who of them met no operator in time, and how long operators talked in it."""
+
+    answered: int
+    abandoned: int
+    talking_s: float
+
+    @property
+    def share(self) -> float:
+        """Abandoned ÷ answered; zero before the first answer."""
+        return self.abandoned / self.answered if self.answered else 0.0
+
+
+def meetings(lines: Iterable[dict[str, Any]], since: datetime, until: datetime, in_time: timedelta) -> Meetings:
+    """Count the people who picked up between two instants, and those of them who did not meet an operator *in_time*."""
+    answered: dict[str, datetime] = {}
+    met: dict[str, datetime] = {}
+    parted: dict[str, datetime] = {}
+    for line in lines:
+        at, channel = datetime.fromisoformat(str(line["at"])), str(line["channel_id"])
+        match line["event"]:
+            case "answer" if since <= at < until:
+                answered[channel] = at
+            case "meet":
+                met[channel] = at
+            case "part" | "end" if channel in met:
+                parted.setdefault(channel, at)
+            case _:
+                pass
+    late = sum(channel not in met or met[channel] - at > in_time for channel, at in answered.items())
+    spans = [min(until, parted.get(channel, until)) - max(since, at) for channel, at in met.items()]
+    return Meetings(len(answered), late, sum(max(0.0, span.total_seconds()) for span in spans))
 
 
 class _Bench:

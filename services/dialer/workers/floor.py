@@ -30,6 +30,10 @@ _KINDS = {
 }
 
 
+CALENDAR_DAY = pacing.Window(anchor=0.0)
+"""The campaign's own cap is counted from midnight to midnight, in UTC."""
+
+
 class FloorBook:
     """Collects what happened since the last decision."""
 
@@ -53,7 +57,7 @@ class FloorBook:
             now=now.timestamp(),
             operators=tuple(_operator(o, running, silent, now) for o in operators.values()),
             campaigns=tuple(_campaign(c, calls) for c in running),
-            caps=tuple(pacing.Cap((str(c.id),), rate=c.plan.pacing_cap) for c in running),
+            caps=tuple(pacing.Cap((str(c.id),), c.plan.pacing_cap, window=CALENDAR_DAY) for c in running),
             events=events,
         )
 

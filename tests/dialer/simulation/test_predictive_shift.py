@@ -10,12 +10,13 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import structlog
 
+from services.carrier.judge import meetings
 from services.carrier.people import People
 from services.carrier.profile import parse_profile
 from services.carrier.switch import Switch
@@ -151,24 +152,6 @@ def work(seed: int) -> Shift:
     return shift
 
 
-def counted(ledger: list[dict[str, Any]]) -> tuple[int, int, float]:
-    """Return the people who answered, those who met nobody in time, and operator seconds in conversation."""
-    answered: dict[str, datetime] = {}
-    met: dict[str, datetime] = {}
-    talking = timedelta()
-    for line in ledger:
-        at, channel = datetime.fromisoformat(str(line["at"])), str(line["channel_id"])
-        if line["event"] == "answer":
-            answered[channel] = at
-        elif line["event"] == "meet":
-            met[channel] = at
-        elif line["event"] == "part":
-            talking += at - met[channel]
-    late = timedelta(seconds=WAIT_S + SIGNAL_SLACK_S)
-    abandoned = sum(channel not in met or met[channel] - at > late for channel, at in answered.items())
-    return len(answered), abandoned, talking.total_seconds()
-
-
 @pytest.fixture(autouse=True)
 def silence() -> Iterator[None]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
@@ -182,7 +165,8 @@ def test_a_shift_keeps_the_cap_by_the_carriers_ledger_and_agrees_with_the_simula
     record_property: Callable[[str, object], None],
 ) -> None:
     shift = work(3)
-    answered, abandoned, talking_s = counted(shift.ledger)
+    found = meetings(shift.ledger, START, shift.clock.now(), timedelta(seconds=WAIT_S + SIGNAL_SLACK_S))
+    answered, abandoned, talking_s = found.answered, found.abandoned, found.talking_s
     record_property("shift", f"{answered} answered, {abandoned} abandoned, talking {talking_s:.0f} s")
     assert answered > 60 * HOURS * OPERATORS / 4, "so few answers prove nothing"
     # The first abandonment may come before it is earned; a burst takes two at once.

@@ -13,13 +13,13 @@ from typing import Any
 
 from services.dialer.domain.pacing.floor import Cap, Event, EventKind, WindowKind
 
-# With so many abandonments in hand, the limit is the cap's own rate: two, because a burst takes that many at once, and
-# more with the root of what the window has earned so far, because chance moves what is in hand by that much.
-EASE = 2.0
-EASE_PER_ROOT = 0.3
-MOST_EASE = 10.0
-# Answers on their way may be abandoned in one burst: so much more for each.
-EASE_PER_ANSWER = 0.1
+# With so many abandonments in hand, the limit is the cap's own rate: one to begin with, and more with the root of what
+# the window has earned so far, because chance moves what is in hand by that much.
+EASE = 0.8
+EASE_PER_ROOT = 0.65
+MOST_EASE = 20.0
+# Answers on their way may be abandoned in one burst, the more so the more lines are out: so much more for each.
+EASE_PER_ANSWER = 0.3
 # The limit grows by a factor of e with so many times that ease more in hand, at most by CALM powers of e.
 CALM_PER_E = 1.0
 CALM = 1.5

@@ -14,9 +14,6 @@ BUSY_DECISION_S = 0.5
 MAX_LINES_PER_OPERATOR = 40
 # The whole of a burst may be this much riskier than one line: later answers see operators finish.
 FAR_RISK = 2.0
-# While somebody sits idle a line saves time from the moment it is answered, so it may be this much riskier than one
-# placed for those who will only be free later, about whom waiting tells more. The budget pays for both.
-IDLE_WORTH = 1.5
 
 
 @dataclass(slots=True)
@@ -165,8 +162,7 @@ def _bid(campaign: Campaign, floor: Floor, outlook: Outlook, budgets: Mapping[Ca
     bid.budget = min(hands, default=0.0)
     limit = min(limits, default=0.0)
     if reserves_little(campaign):
-        idle = min([outlook.roster.crews[index].idle for index in bid.unions], default=0)
-        bid.limit = limit * IDLE_WORTH if idle else limit
+        bid.limit = limit
     elif campaign.mode is Mode.AGENTLESS and limits and limit <= 0.0:
         bid.room = 0
     return bid
