@@ -37,7 +37,7 @@ SLACK_S = 0.3
 WRAP_UP_S = 5.0
 # A burst takes two before they are earned.
 ALLOWED_AHEAD = 2
-SIMULATED = 30
+SIMULATED = 20
 # Of the normal distribution, 99.9 % lies within this; more for a spread that is itself an estimate.
 WITHIN = 3.7
 
@@ -121,7 +121,7 @@ def compare(found: Meetings, days: list[Day], operators: int, minutes: float) ->
     for name, values in simulated.items():
         mean = sum(values) / len(values)
         spread = (sum((value - mean) ** 2 for value in values) / (len(values) - 1)) ** 0.5
-        print(f"{name:<28} {measured[name]:8.1f}   simulated {mean:8.1f} ± {2.05 * spread:.1f} for 95 % of shifts")
+        print(f"{name:<28} {measured[name]:8.1f}   simulated {mean:8.1f} ± {2.14 * spread:.1f} for 95 % of shifts")
         if name != "abandoned, %" and abs(measured[name] - mean) > WITHIN * spread:
             wrong.append(f"{name}: {measured[name]:.1f}, simulated {mean:.1f} with a spread of {spread:.1f}")
     return wrong

@@ -1,5 +1,6 @@
 """`galw pace --stdio`: the pacing engine for any dialer or simulator, one JSON object per line in, one per line out."""
 
+import gc
 import sys
 from pathlib import Path
 from typing import BinaryIO
@@ -61,6 +62,9 @@ def command(stdio: bool, state_file: Path | None) -> None:
             raise click.ClickException(
                 f"{state_file} holds no pacing state: {error}; remove it to begin afresh"
             ) from None
+    # A line is some hundred objects that live until its answer: looking for cycles among them would only take time.
+    gc.freeze()
+    gc.set_threshold(100_000)
     try:
         serve(sys.stdin.buffer, sys.stdout.buffer, pacer)
     except BrokenPipeError:

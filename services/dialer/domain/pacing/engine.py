@@ -32,6 +32,8 @@ MAX_BUDGETS = 1_000
 COHORT_S = 30.0
 # Ended lines held back per campaign; more than half a minute's worth of any real campaign.
 MAX_ENDS = 5_000
+# Of a flood of events only the latest teach anything: all memories are shorter. The budgets count every one.
+MAX_LESSONS = 20_000
 # Learned lines come in batches of a share of a memory: each batch costs new tables.
 BATCH_SHARE = 0.01
 MAX_BATCH = 8
@@ -182,8 +184,12 @@ class Pacer:
             for name in cap.campaigns:
                 self._budgets_of.setdefault(name, []).append(budget)
 
-    def _learn(self, events: Iterable[Event], now: float) -> None:
-        for event in events:
+    def _learn(self, events: Sequence[Event], now: float) -> None:
+        if len(events) > MAX_LESSONS:
+            for event in events[:-MAX_LESSONS]:
+                for budget in self._budgets_of.get(event.campaign, ()):
+                    budget.learn(event, min(now, event.at))
+        for event in events[-MAX_LESSONS:]:
             if event.kind is EventKind.HANDLED:
                 self._talk.learn(event.talk_s)
                 self._wrapup.learn(event.wrapup_s)
