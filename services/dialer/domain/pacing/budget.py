@@ -16,15 +16,15 @@ from services.dialer.domain.pacing.floor import Cap, Event, EventKind, WindowKin
 # With so many abandonments in hand, the limit is the cap's own rate: one to begin with, and more with the root of what
 # the window has earned so far, because chance moves what is in hand by that much.
 EASE = 0.8
-EASE_PER_ROOT = 0.65
+EASE_PER_ROOT = 0.6
 MOST_EASE = 20.0
 # Answers on their way may be abandoned in one burst, the more so the more lines are out: so much more for each.
-EASE_PER_ANSWER = 0.3
+EASE_PER_ANSWER = 0.6
 # The limit grows by a factor of e with so many times that ease more in hand, at most by CALM powers of e.
 CALM_PER_E = 1.0
 CALM = 1.5
 # Overspent by so many abandonments, a campaign dials strictly one line per idle operator.
-OVERSPENT = -1.0
+OVERSPENT = -1.5
 # With next to nothing in hand a line may still be placed that is nearly certain to be served: far better than one
 # line per idle operator, and hardly ever paid for.
 LEAST_LIMIT = 0.05

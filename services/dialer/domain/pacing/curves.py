@@ -11,8 +11,10 @@ from math import exp, log
 from typing import Any
 
 RING_STEPS = 90  # seconds; no carrier rings longer, and a line that seems to has lost its last signal
-_MEMORIES = (80.0, 300.0, 1200.0)  # lines that each estimate remembers
-_SCORE_MEMORY = 300.0  # lines over which the estimates compete
+# In answers, so that the rate of a poor list, known from few answers among many lines, is as well known as a good one's.
+_MEMORIES = (30.0, 110.0, 450.0)  # how many each estimate remembers
+_SCORE_MEMORY = 150.0  # over how many the estimates compete
+_LEAST_RATE = 0.02  # below it memories grow no longer: a list that answers nobody must still be unlearned
 _PRIOR_LINES = 6.0
 _PART_STEPS = 6
 _PACE_STEPS = 24.0
@@ -37,11 +39,12 @@ class AnswerRate:
     def learn(self, answered: bool) -> None:
         """Take in how one line ended."""
         self._found = None
+        answers = self._answers_per_line()
         for index, memory in enumerate(_MEMORIES):
             rate = self.answered[index] / self.ended[index]
             surprise = -log(max(1e-6, rate if answered else 1.0 - rate))
-            self.scores[index] += (surprise - self.scores[index]) / _SCORE_MEMORY
-            keep = 1.0 - 1.0 / memory
+            self.scores[index] += (surprise - self.scores[index]) * answers / _SCORE_MEMORY
+            keep = 1.0 - answers / memory
             self.answered[index] = self.answered[index] * keep + (1.0 if answered else 0.0)
             self.ended[index] = self.ended[index] * keep + 1.0
 
@@ -61,16 +64,21 @@ class AnswerRate:
         """Return the squared relative error that the rate may have, from how many lines it rests on."""
         return (self._found or self._weigh())[1]
 
+    def _answers_per_line(self) -> float:
+        """Return what one line counts in memories of answers, by the longest memory."""
+        return max(_LEAST_RATE, self.answered[-1] / self.ended[-1])
+
     def _weigh(self) -> tuple[float, float]:
         best = min(self.scores)
-        weights = [exp(-_SCORE_MEMORY * (score - best)) for score in self.scores]
-        total = rate = lines = 0.0
+        lines = _SCORE_MEMORY / self._answers_per_line()
+        weights = [exp(-lines * (score - best)) for score in self.scores]
+        total = rate = known = 0.0
         for weight, answered, ended in zip(weights, self.answered, self.ended, strict=True):
             total += weight
             rate += weight * answered / ended
-            lines += weight * ended
+            known += weight * ended
         rate = min(0.98, max(0.005, rate / total))
-        self._found = rate, (1.0 - rate) / (rate * 2.0 * lines / total)
+        self._found = rate, (1.0 - rate) / (rate * 2.0 * known / total)
         return self._found
 
 
