@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 from uuid import UUID
 
 import aiohttp
@@ -27,16 +28,23 @@ class Floor(Operators):
     async def work_as(self, who: UUID, token: str) -> None:
         """Be one operator until cancelled."""
         headers = self._headers[who] = {"Authorization": f"Bearer {token}"}
-        sent = 0
-        async with self.session.ws_connect(f"{self.url}/api/dialer/live", headers=headers, heartbeat=20) as line:
+        seen = 0
+        async with (
+            self.session.ws_connect(f"{self.url}/api/dialer/live", headers=headers, heartbeat=20) as line,
+            asyncio.TaskGroup() as hands,
+        ):
             self._lines[who] = line
             async for message in line:
                 body = orjson.loads(message.data)["body"]
-                while isinstance(body, dict) and body.get("version", 0) > sent:
-                    sent = body["version"]
-                    if body["state"] == "wrap_up":
-                        await asyncio.sleep(self._wrap_up_s)
-                    body = await self.act(body, headers)
+                if isinstance(body, dict) and body.get("version", 0) > seen:
+                    seen = body["version"]
+                    hands.create_task(self._do(body, headers))
+            raise ConnectionError(f"the live line was closed with {line.close_code}")
+
+    async def _do(self, state: dict[str, Any], headers: dict[str, str]) -> None:
+        if state["state"] == "wrap_up":
+            await asyncio.sleep(self._wrap_up_s)
+        await self.act(state, headers)
 
     async def renew(self, tokens: Tokens) -> None:
         """Give everybody a new token before the old one has run out, for ever."""

@@ -11,7 +11,7 @@ from math import exp, log
 from typing import Any
 
 RING_STEPS = 90  # seconds; no carrier rings longer, and a line that seems to has lost its last signal
-# In answers, so that the rate of a poor list, known from few answers among many lines, is as well known as a good one's.
+# In answers, so that the rate of a poor list, with few answers among many lines, is as well known as a good one's.
 _MEMORIES = (30.0, 110.0, 450.0)  # how many each estimate remembers
 _SCORE_MEMORY = 150.0  # over how many the estimates compete
 _LEAST_RATE = 0.02  # below it memories grow no longer: a list that answers nobody must still be unlearned

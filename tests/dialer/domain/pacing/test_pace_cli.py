@@ -138,7 +138,7 @@ def test_a_million_events_in_one_line_are_taken_in_and_nobody_is_flooded() -> No
 def test_a_reader_of_a_stream_reads_each_line_as_if_it_were_the_first() -> None:
     draw = random.Random(3)
     reader = Reader()
-    operators: list[dict[str, Any]] = [{"id": f"o{index}", "state": "ready", "since": 1.0} for index in range(5)]
+    operators: list[dict[str, Any]] = [{"id": f"o{n}", "state": "ready", "since": 1.0} for n in range(5)]
     for now in range(2, 60):
         who = draw.randrange(len(operators))
         operators[who] = {"id": f"o{who}", "state": draw.choice(["ready", "talking", "paused"])}
