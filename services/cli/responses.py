@@ -1,10 +1,13 @@
 """`galw responses`: what people answered."""
 
 import sys
-from typing import BinaryIO
+from collections.abc import AsyncIterator
+from typing import Any, BinaryIO
 
 import click
 import orjson
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from services.cli.client import GalwClient, with_client
 from services.cli.finding import find_id, parse_instant
@@ -51,12 +54,23 @@ async def export(
         "since": parse_instant("--since", since),
         "until": parse_instant("--until", until),
     }
+    to_file = output is not sys.stdout.buffer
+    # Nobody knows beforehand how many there are, so the bar only moves, beside the count of lines.
+    columns = (TextColumn("Exporting"), BarColumn(), TextColumn("{task.completed:,} lines"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not to_file) as bar:
+        lines = bar.add_task("", total=None)
+        async for chunk in _written(client, params, as_json=as_json):
+            output.write(chunk)
+            bar.advance(lines, chunk.count(b"\n"))
+    output.flush()
+    if to_file:
+        click.echo(f"Wrote {getattr(output, 'name', 'the file')}.", err=True)
+
+
+async def _written(client: GalwClient, params: dict[str, Any], *, as_json: bool) -> AsyncIterator[bytes]:
     if as_json:
         async for one in client.pages("/api/crm/responses", {**params, "limit": 200}):
-            output.write(orjson.dumps(one) + b"\n")
+            yield orjson.dumps(one) + b"\n"
     else:
         async for chunk in client.download("/api/crm/responses/export", params):
-            output.write(chunk)
-    output.flush()
-    if output is not sys.stdout.buffer:
-        click.echo(f"Wrote {getattr(output, 'name', 'the file')}.", err=True)
+            yield chunk

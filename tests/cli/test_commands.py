@@ -116,6 +116,20 @@ def test_a_contact_file_goes_in_and_what_is_wrong_comes_back(shell: Shell, tmp_p
     found = shell.json("contacts", "list", "--name", "Nest")
     assert "+441632960801" in shell.type("contacts", "show", found["id"]).stdout
     assert shell.type("responses", "export").stdout.lstrip("\ufeff").startswith("at,attempt_id")
+    answers = tmp_path / "answers.csv"
+    assert str(answers) in shell.type("responses", "export", "-o", answers).stderr
+    assert answers.read_text("utf-8-sig").startswith("at,attempt_id")
+
+
+def test_a_stop_and_its_end_stay_on_record_and_nobody_is_held_back_without_a_restore(shell: Shell) -> None:
+    shell.type("operators", "stop-dialing", "--reason", "fire")
+    shell.type("operators", "stop-dialing", "--lift", "--reason", "out")
+    lines = shell.type("operators", "stops", "--json").stdout.splitlines()
+    told = [json.loads(line) for line in lines]
+    assert [(one["change"], one["reason"]) for one in told] == [("lifted", "out"), ("stopped", "fire")]
+    assert "fire" in shell.type("operators", "stops").stdout
+    assert "Nobody is held back" in shell.type("restored", "show").stdout
+    assert shell.json("restored", "release") == {"leads": 0}
 
 
 def test_a_campaign_that_lacks_something_is_not_launched_and_everything_is_named(shell: Shell, tmp_path: Path) -> None:
