@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.dialer.domain.attempts import Attempt
 from services.dialer.domain.campaigns import Campaign
+from services.dialer.domain.gate.facts import CampaignCounts, DoNotCallList, Scrub
 from services.dialer.domain.leads import Lead, Person, Phone, Stream
 from services.dialer.domain.obstacles import DoneCount, HeldCount, TrunkUse
 from services.dialer.domain.operators import Operator
@@ -172,12 +173,14 @@ class Safety:
 
 @dataclass(frozen=True, slots=True)
 class GateHistory:
-    """What the gate must know of a person beyond the lead: consents, suppression and past attempts."""
+    """What the gate must know beyond the lead: of the person, of the number on lists, and of the campaign's record."""
 
     suppressed: bool
     consents: tuple[dict[str, Any], ...] = ()
     attempts: tuple[dict[str, Any], ...] = ()
     refused_at: datetime | None = None
+    scrubs: Mapping[DoNotCallList, Scrub] = field(default_factory=dict[DoNotCallList, Scrub])
+    record: CampaignCounts = field(default_factory=CampaignCounts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,8 +252,8 @@ class PoolStore(CallStore, Protocol):
         """Return the next leads of a queue that may be worked on now, by priority, then by time."""
         ...
 
-    async def load_history(self, leads: Sequence[Lead], since: datetime) -> list[GateHistory]:
-        """Return what the gate must know of each lead's person, in order."""
+    async def load_history(self, leads: Sequence[Lead], since: datetime, now: datetime) -> list[GateHistory]:
+        """Return what the gate must know of each lead at *now*, in order; of attempts, those after *since*."""
         ...
 
     async def load_safety(self) -> Safety:
@@ -610,8 +613,8 @@ class ObstacleStore(Protocol):
         """Return what may forbid dialing as a whole."""
         ...
 
-    async def load_history(self, leads: Sequence[Lead], since: datetime) -> list[GateHistory]:
-        """Return what the gate must know of each lead's person, in order."""
+    async def load_history(self, leads: Sequence[Lead], since: datetime, now: datetime) -> list[GateHistory]:
+        """Return what the gate must know of each lead at *now*, in order; of attempts, those after *since*."""
         ...
 
     async def load_footing(self, campaign_id: UUID) -> Footing:

@@ -311,7 +311,7 @@ async def test_never_call_again_suppresses_person_and_every_number_at_once(clien
     lead = await scene.store.load_lead(attempt.lead_id)
     assert (lead.state, lead.result) == (LeadState.FINISHED, "refused")
     sharing = await scene.lead(phones=(replace(lead.phone),))
-    histories = await scene.store.load_history([lead, sharing], NOW - timedelta(days=1))
+    histories = await scene.store.load_history([lead, sharing], NOW - timedelta(days=1), NOW)
     assert [one.suppressed for one in histories] == [True, True]
     [refused] = await told(scene, PersonRefused)
     assert (refused.contact_id, refused.operator_id) == (attempt.contact_id, UUID(int=ME))

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from services.dialer.domain.attempts import AttemptState, Outcome
 from services.dialer.domain.campaigns import Campaign, CampaignState, Plan, one_by_one
 from services.dialer.domain.leads import Lead, LeadState, Person, Phone, Stream
 from services.dialer.domain.pacing import Mode
@@ -13,6 +14,7 @@ from services.dialer.packloader import load_packs
 from services.dialer.ports import Fence, Pool
 from services.dialer.usecases.packgate import PackGatekeeper
 from services.dialer.workers.hopper import Hopper
+from tests.dialer.samples import attempt
 from tests.fakes.dialer_store import LeaseRow, MemoryDatabase, MemoryDialerStore
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -57,8 +59,20 @@ def waiting(campaign_id: UUID, number: int) -> Lead:
     )
 
 
-async def test_a_young_campaign_in_britain_dials_one_by_one(gatekeeper: PackGatekeeper, campaign: Campaign) -> None:
+def answered(store: MemoryDialerStore, campaign: Campaign, at: datetime, *outcomes: Outcome) -> None:
+    """Let people have answered the campaign's calls at an instant."""
+    for outcome in outcomes:
+        ended = attempt(
+            AttemptState.ENDED, id=uuid4(), campaign_id=campaign.id, outcome=outcome, answered_at=at, ended_at=at
+        )
+        store.db.attempts[ended.id] = ended
+
+
+async def test_a_british_campaign_over_the_cap_dials_one_by_one_until_the_day_is_over(
+    gatekeeper: PackGatekeeper, campaign: Campaign
+) -> None:
     store = store_with(campaign, 5)
+    answered(store, campaign, NOON - timedelta(hours=1), Outcome.ANSWERED, Outcome.ABANDONED)
     hopper = Hopper(campaign.id, store, gatekeeper, Fence(campaign.pool_id, 1))
 
     assert await hopper.take(campaign, 3, NOON, {}) == []
@@ -66,9 +80,20 @@ async def test_a_young_campaign_in_britain_dials_one_by_one(gatekeeper: PackGate
     assert {lead.state for lead in store.db.leads.values()} == {LeadState.WAITING}
     assert {lead.held_by for lead in store.db.leads.values()} == {None}
 
-    taken = await hopper.take(one_by_one(campaign), 3, NOON, {})
-    assert len(taken) == 3
+    taken = await hopper.take(one_by_one(campaign), 2, NOON, {})
+    assert len(taken) == 2
     assert not hopper.one_by_one
+
+    tomorrow = NOON + timedelta(days=1)
+    assert len(await hopper.take(campaign, 3, tomorrow, {})) == 3
+    assert not hopper.one_by_one
+
+
+async def test_a_young_british_campaign_that_abandoned_nobody_dials_several_lines(
+    gatekeeper: PackGatekeeper, campaign: Campaign
+) -> None:
+    hopper = Hopper(campaign.id, store_with(campaign, 5), gatekeeper, Fence(campaign.pool_id, 1))
+    assert len(await hopper.take(campaign, 3, NOON, {})) == 3
 
 
 async def test_who_may_not_be_called_in_any_mode_is_put_off_as_ever(

@@ -131,7 +131,7 @@ async def decided_attempt(two: Two, campaign_id: UUID, at: datetime) -> UUID:
     """Store an attempt with the decision of the packs in force."""
     lead = (await two.store.list_waiting(campaign_id, UUID(int=0), 1))[0]
     campaign = await two.pools.load_campaign(campaign_id)
-    (history,) = await two.pools.load_history([lead], at - timedelta(days=1))
+    (history,) = await two.pools.load_history([lead], at - timedelta(days=1), at)
     verdict = PackGatekeeper(lambda: two.first.packs).judge(campaign, lead, history, at)
     assert verdict.allowed
     attempt_id = uuid4()

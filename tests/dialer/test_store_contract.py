@@ -12,6 +12,7 @@ from services.dialer.domain import leads as lead_rules
 from services.dialer.domain import operators as operator_rules
 from services.dialer.domain.attempts import Attempt, AttemptState, Outcome
 from services.dialer.domain.campaigns import CampaignState
+from services.dialer.domain.gate import Counts
 from services.dialer.domain.leads import LeadState, Phone, Stream
 from services.dialer.domain.operators import OperatorState
 from services.dialer.domain.responses import Response, closed, with_answer
@@ -347,7 +348,7 @@ async def test_a_refusal_holds_for_person_and_numbers_in_the_very_same_batch(sce
     assert answers[1].reason == "suppressed"
     await ended(scene, refusing)
     lead = await scene.store.load_lead(refusing.lead_id)
-    [history] = await scene.store.load_history([lead], NOW - timedelta(days=1))
+    [history] = await scene.store.load_history([lead], NOW - timedelta(days=1), NOW)
     assert (history.suppressed, history.refused_at) == (True, NOW)
     same_number = await scene.lead(phones=(Phone("+441632960001", caller.number_digest, "mobile", "GB"),))
     assert await scene.store.reserve([scene.wish(same_number)]) == [Refusal("suppressed")]
@@ -358,7 +359,7 @@ async def test_a_later_refusal_does_not_move_the_first(scene: Scene) -> None:
     for at in (NOW, NOW + timedelta(days=1)):
         said = PersonSuppressed(lead.contact_id, (lead.phone.digest,), "operator", at)
         await scene.store.commit([Change(suppressed=said)])
-    [history] = await scene.store.load_history([lead], NOW)
+    [history] = await scene.store.load_history([lead], NOW, NOW)
     assert history.refused_at == NOW
 
 
@@ -407,7 +408,7 @@ async def test_the_history_of_a_person_is_what_rang_in_any_campaign(scene: Scene
         await ended(scene, await scene.reserved(lead, at=NOW - timedelta(hours=hours_ago)), cause=cause)
     fourth = await running(scene.stage, scene.pool)
     lead, stranger = await scene.lead(contact_id=person, campaign_id=fourth.id), await scene.lead()
-    known, nothing = await scene.store.load_history([lead, stranger], NOW - timedelta(days=7))
+    known, nothing = await scene.store.load_history([lead, stranger], NOW - timedelta(days=7), NOW)
     assert [(row["campaign_id"], row["outcome"], row["subject"]) for row in known.attempts] == [
         (other.id, "busy", "Other")
     ]
@@ -426,6 +427,27 @@ async def test_a_desk_shows_the_call_with_its_lead_campaign_and_answers(scene: S
     assert call is not None
     assert (call.attempt, call.lead.id, call.campaign, call.response) == (after, after.lead_id, scene.campaign, None)
     assert await scene.store.load_call(attempt.id) == call
+
+
+async def test_a_campaign_s_record_counts_people_who_answered_and_those_who_met_nobody(scene: Scene) -> None:
+    lead = await scene.lead()
+    for met in (True, True, False):
+        attempt = await scene.answered()
+        if met:
+            attempt = attempt_rules.decide(attempt, attempt_rules.OperatorTook(uuid4()), NOW)
+            await scene.store.commit([Change(attempt=attempt, fence=scene.fence)])
+        end = Change(attempt=attempt_rules.decide(attempt, attempt_rules.Destroyed(16), NOW), fence=scene.fence)
+        assert isinstance((await scene.store.commit([end]))[0], Committed)
+        assert isinstance((await scene.store.commit([end]))[0], Conflict)
+    await ended(scene, await scene.reserved())
+    await scene.answered()
+    [history] = await scene.store.load_history([lead], NOW, NOW)
+    assert history.record.windows == dict.fromkeys(("day", "month", "block"), Counts(answered=3, abandoned=1))
+    [later] = await scene.store.load_history([lead], NOW, NOW + timedelta(days=62))
+    assert later.record.windows == dict.fromkeys(("day", "month", "block"), Counts(answered=0, abandoned=0))
+    other = await scene.lead(campaign_id=(await running(scene.stage, scene.pool)).id)
+    [history] = await scene.store.load_history([other], NOW, NOW)
+    assert history.record.windows["block"] == Counts(answered=0, abandoned=0)
 
 
 # -- responses, safety, pacing

@@ -135,7 +135,7 @@ def grant(person: UUID, *digests: str, at: datetime, purpose: str = "marketing")
 
 
 async def suppressed(scene: Scene, lead: lead_rules.Lead) -> bool:
-    return (await scene.store.load_history([lead], NOW - timedelta(days=1)))[0].suppressed
+    return (await scene.store.load_history([lead], NOW - timedelta(days=1), NOW))[0].suppressed
 
 
 async def test_a_withdrawal_silences_person_and_numbers_until_a_later_consent(scene: Scene) -> None:
@@ -156,7 +156,7 @@ async def test_a_withdrawal_of_another_channel_or_one_purpose_is_no_refusal_of_c
     assert not await suppressed(scene, lead)
     one_purpose = ConsentLine(lead.contact_id, 3, False, "express", "voice", "marketing", NOW, False, ())
     await hear(None, scene, [one_purpose])
-    [history] = await scene.store.load_history([lead], NOW - timedelta(days=1))
+    [history] = await scene.store.load_history([lead], NOW - timedelta(days=1), NOW)
     assert not history.suppressed
     assert [(row["purpose"], row["withdrawn_at"]) for row in history.consents] == [("marketing", NOW)]
 

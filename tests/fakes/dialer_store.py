@@ -5,9 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from services.dialer.domain.attempts import Attempt, Outcome
 from services.dialer.domain.campaigns import Campaign, CampaignState
+from services.dialer.domain.gate.facts import CampaignCounts, Counts, CountWindow
 from services.dialer.domain.leads import Lead, LeadState, Stream
 from services.dialer.domain.operators import Operator, OperatorState
 from services.dialer.domain.responses import Response
@@ -182,16 +184,38 @@ class MemoryDialerStore:
         ]
         return sorted(due, key=lambda lead: (-lead.priority, lead.next_at, lead.id))[:limit]
 
-    async def load_history(self, leads: Sequence[Lead], since: datetime) -> list[GateHistory]:
+    async def load_history(self, leads: Sequence[Lead], since: datetime, now: datetime) -> list[GateHistory]:
         """Return what the gate must know."""
         return [
             GateHistory(
                 suppressed=lead.contact_id in self.db.suppressed or lead.phone.digest in self.db.numbers,
                 attempts=tuple(self._past(attempt) for attempt in self._rung(lead.contact_id, since)),
                 refused_at=self.db.suppressed.get(lead.contact_id),
+                record=self._record(lead.campaign_id, now),
             )
             for lead in leads
         ]
+
+    def _record(self, campaign_id: UUID, now: datetime) -> CampaignCounts:
+        launched = self.db.campaigns[campaign_id].launched_at
+        starts: dict[CountWindow, datetime | None] = {
+            "day": now.astimezone(ZoneInfo("Europe/London")).replace(hour=0, minute=0, second=0, microsecond=0),
+            "month": now.astimezone(ZoneInfo("America/Toronto")).replace(
+                day=1, hour=0, minute=0, second=0, microsecond=0
+            ),
+            "block": None if launched is None else now - (now - launched) % timedelta(days=30),
+        }
+        return CampaignCounts(launched, windows={name: self._counts(campaign_id, at) for name, at in starts.items()})
+
+    def _counts(self, campaign_id: UUID, since: datetime | None) -> Counts:
+        outcomes = [
+            a.outcome
+            for a in self.db.attempts.values()
+            if a.campaign_id == campaign_id and since is not None and a.answered_at is not None
+            if a.outcome in (Outcome.ANSWERED, Outcome.ABANDONED)
+            and a.answered_at >= since.replace(minute=0, second=0, microsecond=0)
+        ]
+        return Counts(len(outcomes), outcomes.count(Outcome.ABANDONED))
 
     def _rung(self, contact_id: UUID, since: datetime) -> list[Attempt]:
         own = [a for a in self.db.attempts.values() if a.contact_id == contact_id and a.reserved_at > since]

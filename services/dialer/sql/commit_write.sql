@@ -1,5 +1,17 @@
 -- Nothing; a batch's attempts, operators, leads and responses, given as JSON, replace what may change of those stored.
-WITH attempt AS (
+-- Calls that end are counted for the gate: who answered, and who of them met nobody.
+WITH answered AS (
+    INSERT INTO answered_hours AS h (campaign_id, hour, answered, abandoned)
+    SELECT a.campaign_id, date_trunc('hour', n.answered_at, 'UTC'), count(*),
+        count(*) FILTER (WHERE n.outcome = 'abandoned')
+    FROM json_to_recordset($1::json) AS n (id uuid, outcome text, answered_at timestamptz)
+    JOIN attempts AS a ON a.id = n.id
+    WHERE n.outcome IN ('answered', 'abandoned') AND n.answered_at IS NOT NULL AND a.ended_at IS NULL
+    GROUP BY 1, 2
+    ORDER BY 1, 2
+    ON CONFLICT (campaign_id, hour) DO UPDATE
+    SET answered = h.answered + excluded.answered, abandoned = h.abandoned + excluded.abandoned
+), attempt AS (
     UPDATE attempts AS a
     SET state = n.state, version = n.version, operator_id = n.operator_id, outcome = n.outcome, cause = n.cause,
         machine = n.machine, abandoned = n.abandoned, held = n.held, hangup_requested = n.hangup_requested,

@@ -1,6 +1,7 @@
 """The dialer's store on PostgreSQL: what the owner of a pool and an operator's commands read and write."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -165,12 +166,23 @@ class DialerStore:
                 found += [rows.lead_from(r) for r in await conn.fetch(SQL["lead_list_due"], *args)]
         return found
 
-    async def load_history(self, leads: Sequence[Lead], since: datetime) -> list[GateHistory]:
-        """Return what the gate must know of each lead's person, in order."""
+    async def load_history(self, leads: Sequence[Lead], since: datetime, now: datetime) -> list[GateHistory]:
+        """Return what the gate must know of each lead at *now*, in order; of attempts, those after *since*."""
         contacts = sorted({lead.contact_id for lead in leads})
         digests = sorted({phone.digest for lead in leads for phone in lead.phones})
-        found = {r["contact_id"]: r for r in await self._rows("person_history", contacts, since, digests)}
-        return [rows.history_from(found[lead.contact_id], lead.phone.digest) for lead in leads]
+        campaigns = sorted({lead.campaign_id for lead in leads})
+        people = {r["contact_id"]: r for r in await self._rows("person_history", contacts, since, digests)}
+        standing = await self._row("lead_standing", digests, campaigns, now)
+        assert standing is not None
+        scrubs, records = rows.scrubs_from(standing), rows.records_from(standing)
+        return [
+            replace(
+                rows.history_from(people[lead.contact_id], lead.phone.digest),
+                scrubs=scrubs.get(lead.phone.digest, {}),
+                record=records[lead.campaign_id],
+            )
+            for lead in leads
+        ]
 
     async def load_safety(self) -> Safety:
         """Return what may forbid dialing as a whole."""

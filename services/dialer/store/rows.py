@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
-from typing import Any
+from typing import Any, get_args
+from uuid import UUID
 
 import asyncpg
 import orjson
 
 from services.dialer.domain.attempts import Attempt, AttemptState, Outcome
 from services.dialer.domain.campaigns import Campaign, CampaignState, Plan
+from services.dialer.domain.gate.facts import CampaignCounts, Counts, CountWindow, DoNotCallList, Scrub
 from services.dialer.domain.leads import Lead, LeadState, Person, Phone, Stream
 from services.dialer.domain.operators import Operator, OperatorState
 from services.dialer.domain.pacing import Mode
@@ -35,6 +37,25 @@ def pool_columns(pool: Pool) -> tuple[Any, ...]:
     """Return the columns of `pool_insert` and `pool_update`."""
     shadow_mode = pool.shadow_mode.value if pool.shadow_mode is not None else None
     return (pool.id, pool.name, pool.wrap_up_limit_s, pool.lost_grace_s, pool.offer_limit_s, shadow_mode)
+
+
+def records_from(row: Row) -> dict[UUID, CampaignCounts]:
+    """Return, by campaign, the record of answered and abandoned calls in each window of a cap."""
+    records: dict[UUID, CampaignCounts] = {}
+    for campaign_id, launched_at, *counts in row["records"]:
+        windows: dict[CountWindow, Counts] = {
+            name: Counts(*counts[2 * n : 2 * n + 2]) for n, name in enumerate(get_args(CountWindow))
+        }
+        records[campaign_id] = CampaignCounts(launched_at, windows=windows)
+    return records
+
+
+def scrubs_from(row: Row) -> dict[str, dict[DoNotCallList, Scrub]]:
+    """Return, by digest of the number, the lists it was compared with."""
+    scrubs: dict[str, dict[DoNotCallList, Scrub]] = {}
+    for digest, name, version_on, listed in row["scrubs"]:
+        scrubs.setdefault(digest, {})[name] = Scrub(version_on, listed)
+    return scrubs
 
 
 def attempt_from(row: Row) -> Attempt:

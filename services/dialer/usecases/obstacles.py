@@ -141,7 +141,7 @@ class Explaining:
         of_now = await self.store.sample_leads(campaign.id, ever, now, among=counts["now"], limit=SAMPLE)
         later = await self.store.sample_leads(campaign.id, now, steps[-1], among=counts["later"], limit=SAMPLE)
         leads = [*of_now, *later]
-        histories = await self.store.load_history(leads, now - HISTORY) if leads else []
+        histories = await self.store.load_history(leads, now - HISTORY, now) if leads else []
         found: list[Sampled] = []
         for lead, history in zip(leads, histories, strict=True):
             step = next((k for k, at in enumerate(steps) if lead.next_at <= at), STEPS)

@@ -136,10 +136,10 @@ def facts_of(campaign: Campaign, lead: Lead, history: GateHistory, channel: str)
         suppressed=history.suppressed,
         consents=tuple(_consent(row) for row in history.consents),
         relationship=_relationship(person),
-        scrubs={"internal": gate.Scrub(listed=history.suppressed)},
+        scrubs={**history.scrubs, "internal": gate.Scrub(listed=history.suppressed)},
         attempts=tuple(_attempt(row, campaign) for row in history.attempts),
         refused_at=history.refused_at,
-        campaign=gate.CampaignCounts(started_at=campaign.launched_at),
+        campaign=history.record,
         hours=hours_of(plan.hours),
     )
 

@@ -163,7 +163,7 @@ async def _each_waiting(
     """Look at the facts of the campaign's waiting leads; return whether there are more than *limit*."""
     after, seen = FIRST, 0
     while leads := await store.list_waiting(campaign.id, after, min(PAGE, limit - seen + 1)):
-        histories = await pools.load_history(leads, now - _HISTORY)
+        histories = await pools.load_history(leads, now - _HISTORY, now)
         for lead, history in zip(leads, histories, strict=True):
             if seen >= limit:
                 return True

@@ -133,7 +133,7 @@ class Hopper:
         return queue
 
     async def _judge(self, campaign: Campaign, leads: list[Lead], now: datetime, channel: str = "voice") -> _Judged:
-        histories = await self._store.load_history(leads, now - HISTORY)
+        histories = await self._store.load_history(leads, now - HISTORY, now)
         judged = _Judged()
         put_off: list[Change] = []
         for lead, history in zip(leads, histories, strict=True):
