@@ -62,7 +62,7 @@ class Line:
     async def call(self, leads: list[Lead]) -> int:
         """Take these leads through a call that nobody answers; return how many calls there were."""
         now = self.clock.now()
-        await self.store.load_history(leads, now - timedelta(days=400))
+        await self.store.load_history(leads, now - timedelta(days=400), now)
         wanted = [self._reservation(lead, now) for lead in leads]
         answers = await self.store.reserve(wanted)
         calls = [(a, w.lead) for a, w in zip(answers, wanted, strict=True) if isinstance(a, Attempt)]

@@ -12,6 +12,7 @@ _COMMANDS = {
     "dead-letters": ("services.cli.dead_letters", "Records from Kafka that could not be applied."),
     "events": ("services.cli.events", "The topics, and telling again what was told."),
     "gate": ("services.cli.gate", "Ask whom may be called, when, and which rules say so."),
+    "lists": ("services.cli.lists", "What do-not-call lists say about numbers."),
     "messages": ("services.cli.messages", "What people were written, and what they wrote back."),
     "migrate": ("services.cli.migrate", "Bring the database to the state this version needs."),
     "operators": ("services.cli.operators", "See operators, and what they do."),

@@ -15,6 +15,7 @@ from services.dialer.api.demo import DemoLine, demo_routes
 from services.dialer.api.desk import desk_routes
 from services.dialer.api.floor import floor_routes
 from services.dialer.api.gate import gate_routes
+from services.dialer.api.lists import list_routes
 from services.dialer.api.page import page_routes
 from services.dialer.api.poke import POKE_PATH, POOLS_PATH, Holding, Poke, poke_routes
 from services.dialer.api.restored import restored_routes
@@ -32,6 +33,7 @@ from services.dialer.store.campaigns import CampaignStore
 from services.dialer.store.obstacles import CountingStore
 from services.dialer.store.packs import PackStore
 from services.dialer.store.restored import RestoredStore
+from services.dialer.store.scrubs import ScrubStore
 from services.dialer.usecases import commands
 from services.dialer.usecases.obstacles import Explaining, PackOutlook
 from services.dialer.usecases.packgate import PackGatekeeper
@@ -280,6 +282,7 @@ async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make
         session, settings.asterisk_url or settings.carrier_url or "", technology=settings.asterisk_technology
     )
     restored = RestoredStore(pool, lambda number: phone_digest(phone_key, E164(number)))
+    scrubs = ScrubStore(pool)
     rings = RingWatch(carrier, restored, clock)
     pack_store = PackStore(pool, make_id, messaging.signal)
     shelf = PackShelf(pack_store, _shipped(settings.packs_dir), packloader.parse_text)
@@ -320,6 +323,7 @@ async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make
         floor_routes(campaigns, board.wake_all),
         restored_routes(restored),
         gate_routes(shelf, pack_store, store, packloader.parse_text),
+        list_routes(shelf, scrubs, lambda number: phone_digest(phone_key, number)),
         status_routes(campaigns, board.owned, clock, with_names=with_names, demo=demo is not None),
         why_routes(Answers(explaining, clock), with_names=with_names),
         health_routes("dialer", pool, messaging, checks, clock),

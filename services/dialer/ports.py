@@ -1,8 +1,8 @@
 """What the use cases and workers need from the outside: a store, a carrier, a live line to operators."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
@@ -633,6 +633,38 @@ class ObstacleStore(Protocol):
         self, campaign_id: UUID, after: datetime, until: datetime, *, among: int, limit: int
     ) -> list[Lead]:
         """Return leads that wait for a call in (*after*, *until*], drawn by lot from about *among* of them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ScrubImport:
+    """One import of a do-not-call list's answers; *older* ones were known by a newer version and were not kept."""
+
+    number: int
+    list: DoNotCallList
+    version_on: date
+    numbers: int
+    listed: int
+    older: int
+    at: datetime
+    by: UUID | None
+
+
+class ScrubStore(Protocol):
+    """What is known of numbers on do-not-call lists; every method is one transaction."""
+
+    async def save(
+        self, name: DoNotCallList, version_on: date, listed: Mapping[str, bool], now: datetime, by: UUID | None
+    ) -> ScrubImport:
+        """Keep whether numbers, by digest, stand on a version of a list, and who said so."""
+        ...
+
+    async def list_imports(self, before: int, limit: int) -> Sequence[ScrubImport]:
+        """Return what was imported, newest first."""
+        ...
+
+    async def ask_again(self, rules: Collection[str], now: datetime, limit: int) -> int:
+        """Let leads that one of *rules* has put off be due at once, at most *limit* of them; return how many."""
         ...
 
 

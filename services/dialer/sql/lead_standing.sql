@@ -1,5 +1,5 @@
--- What is known of numbers on do-not-call lists, and of campaigns at $3 how many people answered and how many of them met
--- nobody, in each of the windows of a cap; as rows.
+-- What is known of numbers on do-not-call lists, and the record of campaigns at $3, as rows.
+-- A record says how many people answered and how many of them met nobody, in each of the windows of a cap.
 SELECT
     ARRAY(
         SELECT ROW(digest, list, version_on, listed) FROM scrubs WHERE digest = ANY($1::text[])

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -11,6 +11,7 @@ import phonenumbers
 from services.dialer.domain import gate
 from services.dialer.domain.campaigns import WEEKDAYS, Campaign, Hours, Plan
 from services.dialer.domain.gate import facts as gate_facts
+from services.dialer.domain.gate.packs import NeedScrub
 from services.dialer.domain.leads import Lead, Person
 from services.dialer.domain.pacing import Mode
 from services.dialer.ports import CapNow, GateHistory
@@ -32,6 +33,10 @@ _OUTCOMES: Mapping[str, gate_facts.Outcome] = {
     "invalid": "invalid",
 }
 """What the packs know; everything else (rejected, network, unknown, still live) is told as not known, the stricter."""
+
+UNCOMPARED_WAIT = timedelta(hours=1)
+"""A lead whose number nobody compared with a list that it needs is asked about again so much later, or once somebody
+has: it may be called then, so it is not given up."""
 
 _PURPOSES = frozenset(get_args(gate_facts.Purpose))
 _CHANNELS = frozenset(get_args(gate_facts.Channel))
@@ -82,11 +87,23 @@ class PackGatekeeper:
         packs = self._packs()
         short = gate.check(facts, packs, now)
         if short.decision != "allow":
-            return Verdict(allowed=False, until=short.until, held_by=short.held_by, facts=facts)
+            until = now + UNCOMPARED_WAIT if _waits_for_list(short, facts, packs) else short.until
+            return Verdict(allowed=False, until=until, held_by=short.held_by, facts=facts)
         decision = gate.decide(facts, packs, now)
         stored = {"decision": decision.to_json(), "facts": gate.write_facts(facts, now)}
         caps = tuple(_cap(counter, facts, campaign) for counter in gate.counters(facts, packs, now))
         return Verdict(True, min_ring_s=decision.min_ring_s, caps=caps, stored=stored, facts=facts)
+
+
+def _waits_for_list(short: gate.Verdict, facts: gate.Facts, packs: gate.Packs) -> bool:
+    """Tell whether the call is denied for want of a list's answer, and not by the answer."""
+    if short.decision != "deny":
+        return False
+    rules = (rule for pack in packs.in_force for rule in pack.rules if rule.id == short.held_by)
+    effect = next((rule.effect for rule in rules), None)
+    return isinstance(effect, NeedScrub) and not any(
+        facts.scrubs[name].listed for name in effect.lists if name in facts.scrubs
+    )
 
 
 def _cap(counter: gate.Counter, facts: gate.Facts, campaign: Campaign) -> CapNow:

@@ -54,7 +54,7 @@ class Offers:
         if campaign is None or not board.may_dial():
             await self.withdraw(operator, timed_out=False)
             return
-        history = (await board.store.load_history([lead], board.now() - HISTORY))[0]
+        history = (await board.store.load_history([lead], board.now() - HISTORY, board.now()))[0]
         verdict = board.gatekeeper.judge(campaign, lead, history, board.now())
         if not (verdict.allowed and await self._reserving.reserve(campaign, [Candidate(lead, verdict)], operator)):
             await self.withdraw(operator, timed_out=False)
