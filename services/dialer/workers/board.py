@@ -98,6 +98,8 @@ class Board:
         self.on_operator: OperatorHeard | None = None
         self.on_answered: Callable[[], None] = self.wake_matching.set
         self.commits: GroupCommit[Change, Committed | Conflict] = GroupCommit(store.commit, clock)
+        # Somebody has said hello: that does not queue behind what nobody waits for.
+        self.urgent: GroupCommit[Change, Committed | Conflict] = GroupCommit(store.commit, clock)
         self._live = live
         self._database_at: tuple[datetime, float] | None = None
         self._valid_until = clock.monotonic() + LEASE_LIMIT_S
@@ -302,9 +304,9 @@ class Board:
         self.on_answered()
         self.wake_placing.set()
 
-    async def commit(self, change: Change) -> Committed | Conflict:
-        """Store a change through the group commit."""
-        return await self.commits.submit(change)
+    async def commit(self, change: Change, *, urgent: bool = False) -> Committed | Conflict:
+        """Store a change through the group commit; *urgent* is one that a person on the line waits for."""
+        return await (self.urgent if urgent else self.commits).submit(change)
 
     # -- tasks
 

@@ -94,8 +94,8 @@ class Desk(Protocol):
         """Return the operator who has this call."""
         ...
 
-    async def commit(self, change: Change) -> Committed | Conflict:
-        """Store a change through the group commit."""
+    async def commit(self, change: Change, *, urgent: bool = False) -> Committed | Conflict:
+        """Store a change through the group commit; *urgent* is one that a person on the line waits for."""
         ...
 
     def keep(self, *, operator: Operator | None = None) -> None:
@@ -361,7 +361,8 @@ class LiveCall:
                 *announcements.of_attempt(self._stored_attempt, after),
                 *announcements.of_operator(operator, taken),
             )
-            answer = await self._stored(Change(attempt=after, operator=taken, facts=facts, fence=self.desk.fence))
+            change = Change(attempt=after, operator=taken, facts=facts, fence=self.desk.fence)
+            answer = await self._stored(change, urgent=True)
             if isinstance(answer, Conflict):
                 self._refresh(answer)
                 return False
@@ -427,11 +428,11 @@ class LiveCall:
         stored = self._stored_attempt
         return None if self.attempt == stored else replace(self.attempt, version=stored.version + 1)
 
-    async def _stored(self, change: Change) -> Committed | Conflict:
+    async def _stored(self, change: Change, *, urgent: bool = False) -> Committed | Conflict:
         """Store, waiting out a database that is away: a call's story is never dropped for that."""
         while True:
             try:
-                return await self.desk.commit(change)
+                return await self.desk.commit(change, urgent=urgent)
             except UnavailableError as error:
                 await self.desk.clock.sleep(error.retry_after_s)
 

@@ -100,7 +100,7 @@ class PoolOwner:
     async def run(self) -> None:
         """Own the pool until cancelled."""
         await self._pacing.load()
-        await self._board.run(self._board.commits.run(), self._start())
+        await self._board.run(self._board.commits.run(), self._board.urgent.run(), self._start())
 
     async def _start(self) -> None:
         await self._refresh()  # Whoever adopts a call must know its campaign.
