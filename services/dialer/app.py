@@ -266,13 +266,17 @@ async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make
     """Migrate the schema and return the dialer, not yet running."""
     url = settings.database_url.get_secret_value()
     await postgres.migrate(url, SCHEMA, PACKAGES)
-    pool = await postgres.create_pool(url, SCHEMA, max_size=settings.database_pool_size, application_name="galw-dialer")
+    pool = await postgres.create_pool(
+        url, SCHEMA, max_size=settings.database_pool_size, application_name="galw-dialer", by_key=True
+    )
+    # What reads much has connections of its own, so that no call ever waits for a report.
+    reports = await postgres.create_pool(url, SCHEMA, min_size=0, max_size=4, application_name="galw-dialer-reports")
     phone_key = settings.phone_key.get_secret_value().encode()
     messaging = open_messaging(
         "dialer", settings, pool, consumers.handlers(news, pool, clock, make_id, phone_key), clock, make_id
     )
     store = DialerStore(pool, make_id, messaging.signal)
-    campaigns = CampaignStore(pool, make_id, messaging.signal)
+    campaigns = CampaignStore(reports, make_id, messaging.signal)
     session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64), trust_env=False)
     secret = derive_key(settings.secret_key.get_secret_value(), "internal")
     desk_store = DeskStore(pool, make_id, messaging.signal, clock)
@@ -284,7 +288,7 @@ async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make
     restored = RestoredStore(pool, lambda number: phone_digest(phone_key, E164(number)))
     scrubs = ScrubStore(pool)
     rings = RingWatch(carrier, restored, clock)
-    pack_store = PackStore(pool, make_id, messaging.signal)
+    pack_store = PackStore(reports, make_id, messaging.signal)
     shelf = PackShelf(pack_store, _shipped(settings.packs_dir), packloader.parse_text)
     await shelf.start(clock.now())
     gatekeeper = PackGatekeeper(lambda: shelf.packs)
@@ -311,7 +315,7 @@ async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make
     board.keeper = LeaseKeeper(board.instance_id, address, store, make_owner, clock)
     checks = [*messaging.checks, _CarrierCheck(board)]
     explaining = Explaining(
-        CountingStore(pool, make_id, messaging.signal), PackOutlook(lambda: shelf.packs), board.ask_owner
+        CountingStore(reports, make_id, messaging.signal), PackOutlook(lambda: shelf.packs), board.ask_owner
     )
     # The page of figures is open to everybody, so it names campaigns only to people at this machine.
     with_names = is_loopback(settings.http_host)
@@ -338,6 +342,7 @@ async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make
     async def close() -> None:
         await messaging.close()
         await session.close()
+        await reports.close()
         await pool.close()
 
     app = build_app(

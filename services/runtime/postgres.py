@@ -85,12 +85,21 @@ class _Connection(asyncpg.Connection):
 
 
 async def create_pool(
-    url: str, schema: str, *, min_size: int = 1, max_size: int = 10, application_name: str = "galw"
+    url: str,
+    schema: str,
+    *,
+    min_size: int = 1,
+    max_size: int = 10,
+    application_name: str = "galw",
+    by_key: bool = False,
 ) -> Pool:
     """Return a pool whose connections see *schema* only; `jsonb` is plain Python, timestamps are aware UTC.
 
+    *by_key* is for work that finds its rows by indexed keys: a plan that reads a whole table, made while the table was
+    small and kept with its statement until the next ANALYZE, would cost more with every row.
     Raises `UnavailableError` when the server cannot be reached.
     """
+    plans = {"enable_seqscan": "off"} if by_key else {}
     try:
         return await asyncpg.create_pool(
             url,
@@ -98,7 +107,7 @@ async def create_pool(
             max_size=max_size,
             init=prepare_connection,
             connection_class=_Connection,
-            server_settings=session_settings(schema, application_name),
+            server_settings=session_settings(schema, application_name) | plans,
             timeout=10,
             command_timeout=STATEMENT_TIMEOUT_MS / 1000 + 5,
         )

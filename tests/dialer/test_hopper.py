@@ -107,3 +107,17 @@ async def test_who_may_not_be_called_in_any_mode_is_put_off_as_ever(
     assert await hopper.take(campaign, 3, night, {}) == []
     assert not hopper.one_by_one
     assert all(lead.next_at > night for lead in store.db.leads.values())
+
+
+async def test_nobody_is_handed_out_twice_when_the_queue_runs_dry_in_the_middle(
+    gatekeeper: PackGatekeeper, campaign: Campaign
+) -> None:
+    store = store_with(campaign, 6)
+    hopper = Hopper(campaign.id, store, gatekeeper, Fence(campaign.pool_id, 1))
+    calm = one_by_one(campaign)
+    first = await hopper.take(calm, 4, NOON, {})
+    for candidate in first:
+        store.db.leads[candidate.lead.id] = replace(candidate.lead, state=LeadState.BUSY)
+    rest = await hopper.take(calm, 5, NOON + timedelta(seconds=1), {})
+    assert len(first) == 4
+    assert len({candidate.lead.id for candidate in rest}) == len(rest) == 2

@@ -61,6 +61,8 @@ class Hopper:
         self._fence = fence
         self._queues: Mapping[Stream, _Queue] = {stream: _Queue() for stream in Stream}
         self._owed_fresh = 0.0
+        # Until they are reserved, the store still shows the leads that are being handed out as waiting.
+        self._out: set[UUID] = set()
         self.held: dict[str, int] = {}
         self.one_by_one = False
         """Whether all that was left at the last look may be called with an operator waiting, and not otherwise."""
@@ -70,6 +72,7 @@ class Hopper:
     ) -> list[Candidate]:
         """Return at most *count* leads that may be called now; *free* are the operators who could take a callback."""
         found: list[Candidate] = []
+        self._out.clear()
         looked = restricted = 0
         while len(found) < count and looked < count + FETCH:
             leads = await self._next(campaign, count - len(found), now, free)
@@ -109,6 +112,7 @@ class Hopper:
             if self._owed_fresh >= 1:
                 self._owed_fresh -= 1
             chosen.append((fresh if take_fresh else retries).leads.popleft())
+        self._out.update(lead.id for lead in chosen)
         return chosen
 
     async def _callbacks(self, count: int, now: datetime, free: Mapping[UUID, Operator]) -> list[Lead]:
@@ -128,7 +132,8 @@ class Hopper:
         queue = self._queues[stream]
         due = queue.asked_at is None or now - queue.asked_at >= REFETCH or now < queue.asked_at
         if due and (anew or not queue.leads):
-            queue.leads = deque(await self._store.list_due_leads(self._campaign_id, stream, now, FETCH))
+            due_now = await self._store.list_due_leads(self._campaign_id, stream, now, FETCH)
+            queue.leads = deque(lead for lead in due_now if lead.id not in self._out)
             queue.asked_at = now
         return queue
 
