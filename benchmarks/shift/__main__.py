@@ -8,6 +8,7 @@ same shift is simulated many times, and what was measured must lie where 99.9 % 
 import argparse
 import asyncio
 import random
+import signal
 import sys
 import time
 from datetime import UTC, datetime, timedelta
@@ -133,6 +134,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--operators", type=int, default=8)
     options = parser.parse_args()
+    # So that also a shift in the background, which hears no Ctrl-C, ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("The shift was ended early."))
     print(stack.machine(), flush=True)
     with stack.running(demo="false", carrier_profile=PEOPLE, log_level="warning") as running:
         began, before = time.monotonic(), stack.footprint(running.pid).cpu_s
