@@ -1,7 +1,7 @@
 """Simulate days, and tell what they came to.
 
 python -m benchmarks.pacing run sizes --days 20      # or scenarios, rules, all, or the name of one cell
-python -m benchmarks.pacing report                   # tables and charts into docs/pacing/
+python -m benchmarks.pacing report                   # tables into docs/pacing.md, the chart beside it
 python -m benchmarks.pacing reduced                  # what make verify runs: fails when a cap is not kept
 python -m benchmarks.pacing speed                    # how long a decision takes
 """
@@ -23,6 +23,9 @@ from services.simulator.study import DayFigures, Summary, at_least, study, summa
 
 RESULTS = Path(".data/pacing-days.jsonl")
 PAGE = Path("docs/pacing")
+TEXT = Path("docs/pacing.md")
+BEGIN, END = "<!-- figures: written by benchmarks.pacing report -->", "<!-- end of figures -->"
+HEADING = "| scenario | rule | occupancy, % | best, % | abandoned, % | days under the cap | worst day, % |"
 SETS = {"sizes": cells.sizes, "scenarios": cells.scenarios, "rules": cells.rules, "reduced": cells.reduced}
 
 
@@ -99,17 +102,18 @@ def row(cell: Cell, found: Summary) -> str:
 @main.command()
 @RESULTS_OPTION
 def report(results: Path) -> None:
-    """Print the tables and draw the charts."""
+    """Write the tables into docs/pacing.md and draw the chart beside it."""
     known = load(results)
     PAGE.mkdir(parents=True, exist_ok=True)
+    lines: list[str] = []
     for title, wanted in (("Settings", cells.sizes()), ("Scenarios", cells.scenarios()), ("Rules", cells.rules())):
-        print(f"\n### {title}\n")
-        print("| scenario | rule | occupancy, % | best, % | abandoned, % | days under the cap | worst day, % |")
-        print("|---|---|---|---|---|---|---|")
-        for cell in wanted:
-            days = list(known[cell.name, cell.policy].values())
-            if days:
-                print(row(cell, summarise(days)))
+        found = [(cell, list(known[cell.name, cell.policy].values())) for cell in wanted]
+        rows = [row(cell, summarise(days)) for cell, days in found if days]
+        if rows:
+            lines += [f"### {title}", "", HEADING, "|---|---|---|---|---|---|---|", *rows, ""]
+    before, _, rest = TEXT.read_text().partition(BEGIN)
+    TEXT.write_text("\n".join([before + BEGIN, "", *lines, END]) + rest.partition(END)[2])
+    print("\n".join(lines))
     ours = [
         Series(f"setting {letter}", [(size, _mean(known, f"{letter}{size}")) for size in cells.SIZES])
         for letter in cells.BEST

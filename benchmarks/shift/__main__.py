@@ -128,6 +128,10 @@ def compare(found: Meetings, days: list[Day], operators: int, minutes: float) ->
     return wrong
 
 
+def _end(number: int, frame: object) -> None:
+    sys.exit("The shift was ended early.")
+
+
 def main() -> None:
     """Run the shift, then say what it came to."""
     parser = argparse.ArgumentParser("python -m benchmarks.shift", description=__doc__)
@@ -135,7 +139,7 @@ def main() -> None:
     parser.add_argument("--operators", type=int, default=8)
     options = parser.parse_args()
     # So that also a shift in the background, which hears no Ctrl-C, ends what it has started.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("The shift was ended early."))
+    signal.signal(signal.SIGTERM, _end)
     print(stack.machine(), flush=True)
     with stack.running(demo="false", carrier_profile=PEOPLE, log_level="warning") as running:
         began, before = time.monotonic(), stack.footprint(running.pid).cpu_s

@@ -31,7 +31,9 @@ _KINDS = {
 
 
 CALENDAR_DAY = pacing.Window(anchor=0.0)
-"""The campaign's own cap is counted from midnight to midnight, in UTC."""
+"""From midnight to midnight, in UTC."""
+
+BLOCK_S = 30 * 86_400.0
 
 
 class FloorBook:
@@ -57,7 +59,7 @@ class FloorBook:
             now=now.timestamp(),
             operators=tuple(_operator(o, running, silent, now) for o in operators.values()),
             campaigns=tuple(_campaign(c, calls) for c in running),
-            caps=tuple(pacing.Cap((str(c.id),), c.plan.pacing_cap, window=CALENDAR_DAY) for c in running),
+            caps=tuple(cap for campaign in running for cap in _caps(campaign)),
             events=events,
         )
 
@@ -145,3 +147,11 @@ def _campaign(campaign: Campaign, calls: Mapping[UUID, LiveCall]) -> pacing.Camp
         waiting=waiting,
         ratio=campaign.plan.ratio,
     )
+
+
+def _caps(campaign: Campaign) -> tuple[pacing.Cap, ...]:
+    """Return the campaign's cap for each window that a law may count: the day, and thirty days from its launch."""
+    names, rate = (str(campaign.id),), campaign.plan.pacing_cap
+    launched_at = campaign.launched_at.timestamp() if campaign.launched_at else 0.0
+    block = pacing.Window(pacing.WindowKind.BLOCK, BLOCK_S, launched_at)
+    return pacing.Cap(names, rate, window=CALENDAR_DAY), pacing.Cap(names, rate, window=block)

@@ -19,7 +19,7 @@ EASE = 0.8
 EASE_PER_ROOT = 0.6
 MOST_EASE = 20.0
 # Answers on their way may be abandoned in one burst, the more so the more lines are out: so much more for each.
-EASE_PER_ANSWER = 0.6
+EASE_PER_ANSWER = 0.25
 # The limit grows by a factor of e with so many times that ease more in hand, at most by CALM powers of e.
 CALM_PER_E = 1.0
 CALM = 1.5
@@ -37,12 +37,14 @@ ROLLING_STEPS = 96
 class Budget:
     """One cap's window: what was answered and abandoned inside it, by the rule's own definition of abandoned."""
 
-    __slots__ = ("abandoned", "answered", "cap", "opened_at", "steps")
+    __slots__ = ("abandoned", "answered", "cap", "ever", "opened_at", "steps")
 
     def __init__(self, cap: Cap, now: float, state: Mapping[str, Any] | None = None) -> None:
         self.cap = cap
         self.answered: float = state["answered"] if state else 0.0
         self.abandoned: float = state["abandoned"] if state else 0.0
+        # Answers since the window opened: of a rolling one, since ever.
+        self.ever: float = state["ever"] if state else 0.0
         self.opened_at: float = state["opened_at"] if state else self._opening(now)
         # (instant, answered, abandoned) per step of a rolling window; empty for the other kinds.
         self.steps: deque[list[float]] = deque(list(step) for step in state["steps"]) if state else deque()
@@ -52,6 +54,7 @@ class Budget:
         return {
             "answered": self.answered,
             "abandoned": self.abandoned,
+            "ever": self.ever,
             "opened_at": self.opened_at,
             "steps": [list(step) for step in self.steps],
         }
@@ -72,7 +75,7 @@ class Budget:
                 self.abandoned -= abandoned
         elif now >= self.opened_at + seconds:
             self.opened_at += floor((now - self.opened_at) / seconds) * seconds
-            self.answered = self.abandoned = 0.0
+            self.answered = self.abandoned = self.ever = 0.0
 
     def learn(self, event: Event, at: float) -> None:
         """Count an event of one of the cap's campaigns by the rule's own definition of abandoned."""
@@ -93,6 +96,7 @@ class Budget:
             self.steps[-1][1] += answered
             self.steps[-1][2] += abandoned
         self.answered += answered
+        self.ever += answered
         self.abandoned += abandoned
 
     def in_hand(self) -> float:
@@ -112,7 +116,7 @@ class Budget:
         cap allows of them is set aside first, and more with 95 % confidence before the limit is let rise.
         """
         rate = self.cap.rate
-        hand = self.in_hand() + max(0.0, 1.0 - self.answered / EARN_BACK_ANSWERS)
+        hand = self.in_hand() + max(0.0, 1.0 - self.ever / EARN_BACK_ANSWERS)
         if rate <= 0.0 or hand <= OVERSPENT:
             return 0.0
         hand -= rate * answers_coming + 0.5 * waiting
