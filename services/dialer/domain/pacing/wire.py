@@ -113,7 +113,7 @@ def _operator(row: Any, index: int, names: tuple[str, ...], now: float) -> Opera
         skill = names if skill is None else tuple(skill)
     except (TypeError, KeyError, AttributeError):
         raise _wrong_operator(row, f"operators[{index}]") from None
-    if not isinstance(name, str) or not _all_strings(skill):
+    if not isinstance(name, str) or isinstance(row.get("campaigns"), str) or not _all_strings(skill):
         raise _wrong_operator(row, f"operators[{index}]")
     if type(since) is not float:
         since = _number(row, "since", f"operators[{index}].since", -MAX_INSTANT, MAX_INSTANT)

@@ -88,6 +88,7 @@ WRONG: list[tuple[object, str]] = [
     (changed(operators=[{"id": "o1", "state": "asleep"}]), "operators[0].state"),
     (changed(operators=[{"id": 1, "state": "ready"}]), "operators[0].id"),
     (changed(operators=[{"id": "o1", "state": ["ready"]}]), "operators[0].state"),
+    (changed(operators=[{"id": "o1", "state": "ready", "campaigns": "ab"}]), "operators[0].campaigns"),
     (changed(campaigns=[{"id": "a"}, {"id": "a"}]), "campaigns"),
     (changed(campaigns=[{"id": "a", "mode": "wild"}]), "campaigns[0].mode"),
     (changed(campaigns=[{"id": "a", "max_lines": -1}]), "campaigns[0].max_lines"),
