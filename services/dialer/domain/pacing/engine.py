@@ -5,6 +5,7 @@ The engine keeps a `Budget` per cap, a `RingCurve` per campaign and two `Duratio
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from heapq import heappop, heappush
 from typing import Any
 
@@ -32,6 +33,8 @@ MAX_BUDGETS = 1_000
 COHORT_S = 30.0
 # Ended lines held back per campaign; more than half a minute's worth of any real campaign.
 MAX_ENDS = 5_000
+# Nobody waits for an operator so long: whoever seems to has hung up or is talking, unheard of.
+LOST_AFTER_S = 60.0
 # Of a flood of events only the latest teach anything: all memories are shorter. The budgets count every one.
 MAX_LESSONS = 20_000
 # Learned lines come in batches of a share of a memory: each batch costs new tables.
@@ -139,6 +142,7 @@ class Pacer:
         """
         now = floor.now if self._now is None else max(self._now, floor.now)
         self._now = now
+        floor = _without_lost(floor)
         caps = floor.caps or (Cap(tuple(campaign.id for campaign in floor.campaigns)),)
         self._meet(floor.campaigns, now)
         self._open_budgets(caps, now)
@@ -203,6 +207,18 @@ class Pacer:
                     known.ended(at, event.kind is EventKind.ANSWERED, event.ring_s)
             for budget in self._budgets_of.get(event.campaign, ()):
                 budget.learn(event, at)
+
+
+def _without_lost(floor: Floor) -> Floor:
+    """Leave out people who have waited so long that the signal of how it ended must have been lost."""
+    latest = floor.now - LOST_AFTER_S
+    if not any(since < latest for campaign in floor.campaigns for since in campaign.waiting):
+        return floor
+    campaigns = [
+        replace(campaign, waiting=tuple(since for since in campaign.waiting if since >= latest))
+        for campaign in floor.campaigns
+    ]
+    return replace(floor, campaigns=tuple(campaigns))
 
 
 def _cap_of(row: Sequence[Any]) -> Cap:

@@ -166,6 +166,12 @@ def test_any_value_in_any_field_is_answered(field: str, value: object) -> None:
     assert sum(said.get("dial", {}).values()) <= 40 * 3
 
 
+def test_people_whose_end_was_never_heard_do_not_hold_operators_for_ever() -> None:
+    alone = {"id": "a", "leads_left": 9000, "ringing": []}
+    waiting = {**alone, "waiting": [{"since": 700.0}, {"since": 720.5}]}
+    assert ask(changed(campaigns=[waiting]))["dial"] == ask(changed(campaigns=[alone]))["dial"] != {"a": 0}
+
+
 def test_the_stream_ends_with_its_source_and_skips_empty_lines() -> None:
     sink = io.BytesIO()
     serve(io.BytesIO(b"\n\n" + json.dumps(LINE).encode() + b"\n"), sink, Pacer())
