@@ -113,8 +113,8 @@ class EpochKeeper:
         self._owned = {topic.name: topic for topic in topics if topic.owner == service}
         self._owners = {topic.name: topic.owner for topic in topics}
         self._services = sorted({*self._owners.values(), service})
-        # A fetch at the end of the log waits this long; half a second keeps an idle process idle.
-        self._reader: Reader = bus.reader(500)
+        # A cycle is one fetch from the start and one that waits at the end of the log: an idle process stays idle.
+        self._reader: Reader = bus.reader(int(CYCLE_S * 1000))
         self._assigned: tuple[object, ...] = ()
         self._next_confirmation: dict[Partition, int] = {}
         self._spell: int | None = None

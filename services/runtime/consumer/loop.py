@@ -35,7 +35,7 @@ BATCH_RECORDS = 500
 # A fetch that finds nothing waits so long at the broker. On Tansu, which does not wake it on news, this is the latency
 # of a hop, and the shorter it is the more a service costs: so a service to which nothing happens fetches less often.
 FETCH_WAIT_MS = 100
-RESTING_FETCH_WAIT_MS = 350
+RESTING_FETCH_WAIT_MS = 900
 _REST_AFTER_S = 3.0
 _IDLE_S = 0.1
 _RETRY_S = 0.5
