@@ -74,6 +74,7 @@ class Packs:
     _zones: dict[tuple[str, ...], Zones] = field(default_factory=dict[tuple[str, ...], Zones])
     _entries: dict[tuple[str, Zones], Entry] = field(default_factory=dict[tuple[str, Zones], Entry])
     _by_id: dict[str, Pack] = field(default_factory=dict[str, Pack])
+    _covering: dict[str, list[Pack]] = field(default_factory=dict[str, list[Pack]])
     _subdivided: frozenset[str] = frozenset()
     hourly: frozenset[str] = frozenset()
     """The rules that say at which hours; made from the packs."""
@@ -81,6 +82,9 @@ class Packs:
     def __post_init__(self) -> None:
         """Note which countries have packs for parts of them."""
         self._by_id = {pack.id: pack for pack in self.all_packs()}
+        for pack in self.in_force:
+            for code in pack.jurisdictions:
+                self._covering.setdefault(code, []).append(pack)
         rules = (rule for pack in self.all_packs() for rule in pack.rules)
         self.hourly = frozenset(rule.id for rule in rules if isinstance(rule.effect, OpenHours))
         codes = (code for pack in self.all_packs() for code in pack.jurisdictions)
@@ -120,7 +124,8 @@ class Packs:
 
     def _matching(self, facts: Facts, place: Place) -> list[Pack]:
         """Return the packs of the place and those that they extend, each once."""
-        matching = {pack.id: pack for pack in self.in_force if pack.covers(place.jurisdictions)}
+        codes = ("*", *place.jurisdictions)
+        matching = {pack.id: pack for code in codes for pack in self._covering.get(code, ())}
         matching |= {name: self.optional[name] for name in facts.organisation_packs}
         for pack in list(matching.values()):
             parent = pack.extends

@@ -86,6 +86,10 @@ class FactError(ValueError):
         self.field = field
         self.expected = expected
 
+    def within(self, place: str) -> "FactError":
+        """Return the same error as seen from outside: its field lies in *place*."""
+        return FactError(f"{place}.{self.field}" if self.field else place, self.expected)
+
     def to_json(self) -> dict[str, Any]:
         """Return the answer to a line with this error."""
         return {"error": {"field": self.field, "expected": self.expected}}
@@ -156,16 +160,13 @@ def _each(value: object, field: str, parse: Callable[[object], _T]) -> tuple[_T,
         return ()
     if not isinstance(value, list):
         raise FactError(field, "a list")
-    return tuple(_inside(field, parse, item, index) for index, item in enumerate(cast("list[object]", value)))
-
-
-def _inside(field: str, parse: Callable[[object], _T], value: object, index: int | None = None) -> _T:
-    """Return what *parse* makes of a value within *field*; what it finds wrong is named as seen from outside."""
+    found: list[_T] = []
     try:
-        return parse(value)
+        for item in cast("list[object]", value):
+            found.append(parse(item))  # noqa: PERF401 - how many were read tells which one is wrong
     except FactError as error:
-        place = field if index is None else f"{field}[{index}]"
-        raise FactError(f"{place}.{error.field}" if error.field else place, error.expected) from error
+        raise error.within(f"{field}[{len(found)}]") from error
+    return tuple(found)
 
 
 def _one_of(value: object, field: str, known: tuple[_T, ...]) -> _T | None:
@@ -260,9 +261,13 @@ def _relationship(value: object) -> Relationship:
 
 def _scrubs(value: object) -> dict[DoNotCallList, Scrub]:
     scrubs: dict[DoNotCallList, Scrub] = {}
-    for name, item in _object({} if value is None else value, "scrubs", _LISTS).items():
-        if item is not None:
-            scrubs[cast("DoNotCallList", name)] = _inside(f"scrubs.{name}", _scrub, item)
+    name = ""
+    try:
+        for name, item in _object({} if value is None else value, "", _LISTS).items():
+            if item is not None:
+                scrubs[cast("DoNotCallList", name)] = _scrub(item)
+    except FactError as error:
+        raise error.within(f"scrubs.{name}" if name else "scrubs") from error
     return scrubs
 
 

@@ -41,7 +41,7 @@ class Zone:
 
     def day_at(self, us: int) -> int:
         """Return the local day on which the instant falls."""
-        return (us + self._offset(us)) // DAY + EPOCH_DAY
+        return (us + self.stretch(us)[2]) // DAY + EPOCH_DAY
 
     def midnight(self, day: int) -> int:
         """Return the first instant of the local *day*."""
@@ -64,18 +64,14 @@ class Zone:
 
     def stretch(self, us: int) -> tuple[int, int, int]:
         """Return from when to when the offset at *us* holds within its UTC year, and the offset."""
-        year = _year_of(us)
-        starts, offsets = self._year(year)
-        index = bisect_right(starts, us) - 1
-        end = starts[index + 1] if index + 1 < len(starts) else _year_start(year + 1)
-        return starts[index], end, offsets[index]
-
-    def _offset(self, us: int) -> int:
         # One is asked about the same season again and again.
-        start, end, offset = self._stretch
-        if not start <= us < end:
-            self._stretch = _, _, offset = self.stretch(us)
-        return offset
+        if not self._stretch[0] <= us < self._stretch[1]:
+            year = _year_of(us)
+            starts, offsets = self._year(year)
+            index = bisect_right(starts, us) - 1
+            end = starts[index + 1] if index + 1 < len(starts) else _year_start(year + 1)
+            self._stretch = starts[index], end, offsets[index]
+        return self._stretch
 
     def _segments(self, first: int, last: int) -> Iterator[tuple[int, int, int]]:
         """Yield stretches of constant offset that cover *first* to *last*."""
