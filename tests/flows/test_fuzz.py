@@ -36,7 +36,7 @@ async def fuzz(home: House, service: str, folder: Path) -> tuple[int, str]:
     command = [
         Path(sys.executable).with_name("schemathesis"), "run", f"{home.url}/api/{service}/openapi.json",
         "--header", f"Authorization: {token}", "--checks", CHECKS, "--phases", "fuzzing",
-        "--max-examples", EXAMPLES, "--seed", "7", "--workers", "2", "--request-timeout", "20",
+        "--max-examples", EXAMPLES, "--seed", "7", "--workers", "2", "--request-timeout", "130",
         "--continue-on-failure", "--warnings", "off", "--suppress-health-check", "all", "--no-shrink",
     ]  # fmt: skip
     process = await asyncio.create_subprocess_exec(
