@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -56,7 +57,7 @@ from services.runtime.live import LiveHub, LivePush, Push, live_routes, push_rou
 from services.runtime.live.push import SECRET_HEADER, check_internal
 from services.runtime.messaging import open_messaging
 from services.runtime.outbox import OutboxSignal
-from services.runtime.phone import E164, phone_digest
+from services.runtime.phone import phone_digest
 from services.runtime.service import Service
 
 log = structlog.get_logger()
@@ -269,14 +270,14 @@ async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make
     pool = await postgres.create_pool(
         url, SCHEMA, max_size=settings.database_pool_size, application_name="galw-dialer", by_key=True
     )
-    # What reads much has connections of its own, so that no call ever waits for a report.
+    # What reads much has connections of its own, so that no call, stop or arriving operator waits for a report.
     reports = await postgres.create_pool(url, SCHEMA, min_size=0, max_size=4, application_name="galw-dialer-reports")
     phone_key = settings.phone_key.get_secret_value().encode()
     messaging = open_messaging(
         "dialer", settings, pool, consumers.handlers(news, pool, clock, make_id, phone_key), clock, make_id
     )
     store = DialerStore(pool, make_id, messaging.signal)
-    campaigns = CampaignStore(reports, make_id, messaging.signal)
+    campaigns = CampaignStore(pool, make_id, messaging.signal)
     session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64), trust_env=False)
     secret = derive_key(settings.secret_key.get_secret_value(), "internal")
     desk_store = DeskStore(pool, make_id, messaging.signal, clock)
@@ -285,10 +286,10 @@ async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make
     carrier = AriCarrier(
         session, settings.asterisk_url or settings.carrier_url or "", technology=settings.asterisk_technology
     )
-    restored = RestoredStore(pool, lambda number: phone_digest(phone_key, E164(number)))
-    scrubs = ScrubStore(pool)
+    digest = partial(phone_digest, phone_key)
+    restored = RestoredStore(pool, digest)
     rings = RingWatch(carrier, restored, clock)
-    pack_store = PackStore(reports, make_id, messaging.signal)
+    pack_store = PackStore(pool, make_id, messaging.signal)
     shelf = PackShelf(pack_store, _shipped(settings.packs_dir), packloader.parse_text)
     await shelf.start(clock.now())
     gatekeeper = PackGatekeeper(lambda: shelf.packs)
@@ -327,8 +328,14 @@ async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make
         floor_routes(campaigns, board.wake_all),
         restored_routes(restored),
         gate_routes(shelf, pack_store, store, packloader.parse_text),
-        list_routes(shelf, scrubs, lambda number: phone_digest(phone_key, number)),
-        status_routes(campaigns, board.owned, clock, with_names=with_names, demo=demo is not None),
+        list_routes(shelf, ScrubStore(pool), digest),
+        status_routes(
+            CampaignStore(reports, make_id, messaging.signal),
+            board.owned,
+            clock,
+            with_names=with_names,
+            demo=demo is not None,
+        ),
         why_routes(Answers(explaining, clock), with_names=with_names),
         health_routes("dialer", pool, messaging, checks, clock),
         page_routes(),

@@ -16,6 +16,7 @@ import orjson
 
 from services.dialer.ports import ChannelEvent, ChannelView, Ring, RingsRead
 from services.runtime.errors import NotFoundError, RejectedError, UnavailableError
+from services.runtime.phone import E164
 
 REQUEST_LIMIT_S = 5.0
 LEDGER_BYTES = 1 << 20
@@ -127,11 +128,9 @@ class AriCarrier:
                 if answer.status == 404:
                     return None
                 if answer.status == 400 and position > 0:
-                    return RingsRead(
-                        (), 0, 0
-                    )  # it is shorter than what was read: another ledger, to read from its start
+                    return RingsRead((), 0, 0)  # shorter than what was read: another ledger, to read from its start
                 answer.raise_for_status()
-                content = await answer.content.read(LEDGER_BYTES) if answer.content_length else b""
+                content = b""
                 while len(content) < LEDGER_BYTES and (more := await answer.content.read(LEDGER_BYTES - len(content))):
                     content += more
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
@@ -203,7 +202,7 @@ def rings_in(lines: bytes) -> Iterator[Ring]:
             continue  # most lines are others: they need not be parsed
         said = orjson.loads(line)
         try:
-            yield Ring(UUID(said["channel_id"]), said["number"], datetime.fromisoformat(said["at"]))
+            yield Ring(UUID(said["channel_id"]), E164(said["number"]), datetime.fromisoformat(said["at"]))
         except ValueError:
             continue
 

@@ -17,6 +17,7 @@ from services.dialer.domain.responses import Response
 from services.dialer.domain.scripts import Script
 from services.events.envelope import Event
 from services.runtime import postgres
+from services.runtime.phone import E164
 from services.runtime.postgres import Connection
 
 
@@ -360,7 +361,7 @@ class Ring:
     """A person's phone rang, by the carrier's own account."""
 
     id: UUID
-    number: str
+    number: E164
     at: datetime
 
 

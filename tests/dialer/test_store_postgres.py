@@ -227,3 +227,15 @@ def new_lead(scene: Scene, number: str, refused: str | None = None) -> NewLead:
     phone = Phone(number, f"digest {number}", "mobile", "GB", refused)
     usable = 0 if refused is None else None
     return NewLead(uuid4(), scene.campaign.id, uuid4(), Person("P"), (phone,), usable, 0)
+
+
+async def test_instances_that_were_silent_for_a_day_are_dropped(scene: Scene) -> None:
+    assert isinstance(scene.stage, PgStage)
+    here, silent, gone = new_id(), new_id(), new_id()
+    for instance, hours in ((here, 30), (silent, 20), (gone, 30)):
+        await scene.stage.pool.execute(
+            "INSERT INTO dialers VALUES ($1, '', clock_timestamp() - $2 * interval '1 hour')", instance, hours
+        )
+    await scene.store.beat(here, "http://here")
+    left = {row["id"] for row in await scene.stage.pool.fetch("SELECT id FROM dialers")}
+    assert left == {here, silent}

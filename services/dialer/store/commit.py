@@ -58,7 +58,8 @@ async def commit_changes(conn: Connection, changes: Sequence[Change], *, new_id:
         await _read_rows(conn, changes, present)
         answers = judge_changes(changes, present, now)
     fitting = [c for c, answer in zip(changes, answers, strict=True) if isinstance(answer, Committed)]
-    await _write(conn, fitting, now=now, new_id=new_id)
+    if fitting:
+        await _write(conn, fitting, now=now, new_id=new_id)
     if present.erased:
         # Somebody was forgotten while a call of theirs went on: its number goes with its end.
         await conn.execute(SQL["attempt_erase"], sorted(present.erased))

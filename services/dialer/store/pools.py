@@ -1,7 +1,6 @@
 """The dialer's store on PostgreSQL: what the owner of a pool and an operator's commands read and write."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -176,10 +175,11 @@ class DialerStore:
         assert standing is not None
         scrubs, records = rows.scrubs_from(standing), rows.records_from(standing)
         return [
-            replace(
-                rows.history_from(people[lead.contact_id], lead.phone.digest),
-                scrubs=scrubs.get(lead.phone.digest, {}),
-                record=records[lead.campaign_id],
+            rows.history_from(
+                people[lead.contact_id],
+                lead.phone.digest,
+                scrubs.get(lead.phone.digest, {}),
+                records[lead.campaign_id],
             )
             for lead in leads
         ]

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from services.dialer.ports import FoundRings, Ring
 from services.runtime import postgres
+from services.runtime.phone import E164
 from services.runtime.postgres import Connection
 from services.runtime.sql import load_sql
 
@@ -15,7 +16,7 @@ SQL = load_sql("services.dialer")
 class RestoredStore:
     """Fits `RingStore`, and answers the people who decide; *digest* is how numbers are told apart here."""
 
-    def __init__(self, pool: postgres.Pool, digest: Callable[[str], str]) -> None:
+    def __init__(self, pool: postgres.Pool, digest: Callable[[E164], str]) -> None:
         """Use *pool*."""
         self._pool = pool
         self._digest = digest

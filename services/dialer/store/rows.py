@@ -150,13 +150,15 @@ _CONSENT = ("kind", "purpose", "channel", "given_at", "outside_hours", "withdraw
 _PAST = ("phone", "campaign_id", "mode", "outcome", "connected_at", "at", "subject")
 
 
-def history_from(row: Row, digest: str) -> GateHistory:
+def history_from(row: Row, digest: str, scrubs: Mapping[DoNotCallList, Scrub], record: CampaignCounts) -> GateHistory:
     """Return what the gate must know of the person of a row of `person_history` on the number of *digest*."""
     return GateHistory(
         suppressed=row["suppressed_at"] is not None or digest in row["numbers"],
         consents=tuple([dict(zip(_CONSENT, consent, strict=True)) for consent in row["consents"]]),
         attempts=tuple([dict(zip(_PAST, attempt, strict=True)) for attempt in row["attempts"]]),
         refused_at=row["suppressed_at"],
+        scrubs=scrubs,
+        record=record,
     )
 
 
