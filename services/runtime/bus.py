@@ -99,7 +99,7 @@ class Bus(Protocol):
         ...
 
     async def delete_topic(self, name: str) -> None:
-        """Delete a topic with its log; no error when there is none."""
+        """Delete a topic with its log; no error when there is none. `topics` may name it a moment longer."""
         ...
 
     def reader(self, wait_ms: int) -> Reader:

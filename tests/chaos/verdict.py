@@ -77,7 +77,6 @@ async def stuck(connection: asyncpg.Connection, campaign_id: str) -> list[str]:
     questions = {
         "calls have not ended": "SELECT count(*) FROM attempts WHERE state <> 'ended'",
         "leads are busy": f"SELECT count(*) FROM leads WHERE state = 'busy' AND campaign_id = '{campaign_id}'",
-        "operators are not offline": "SELECT count(*) FROM operators WHERE state <> 'offline'",
         "facts of the dialer are not sent": "SELECT count(*) FROM outbox WHERE epoch IS NULL",
         "deliveries are under way": "SELECT count(*) FROM notifier.deliveries WHERE state = 'pending'",
         "records are dead in the CRM": "SELECT count(*) FROM crm.dead_letters",
@@ -85,7 +84,11 @@ async def stuck(connection: asyncpg.Connection, campaign_id: str) -> list[str]:
     }
     await connection.execute("SET search_path TO dialer")
     counts = {what: await connection.fetchval(query) for what, query in questions.items()}
-    return [f"{count} {what}" for what, count in counts.items() if count]
+    away = await connection.fetch("SELECT name, state, reason FROM operators WHERE state <> 'offline'")
+    return [
+        *(f"{count} {what}" for what, count in counts.items() if count),
+        *(f"{row['name']} is {row['state']} ({row['reason']})" for row in away),
+    ]
 
 
 def _is_leg(line: dict[str, Any]) -> bool:

@@ -69,12 +69,16 @@ class SimulatedOperator:
         self._changed.set()
 
     async def run(self) -> None:
-        """Work whenever it is their shift, and connect again whenever the line is lost."""
+        """Work whenever it is their shift, and connect again whenever the line is lost, if only to end the shift."""
+        working = False
         while True:
-            await self._on.wait()
+            if not working:
+                await self._on.wait()
+            working = True
             try:
                 await self._session_at_work()
             except* _ShiftOverError:
+                working = False
                 _LOG.info("simulated_operator.went_home")
             except* (aiohttp.ClientError, GalwError, OSError) as errors:
                 _LOG.info("simulated_operator.reconnects", reason=type(errors.exceptions[0]).__name__)
