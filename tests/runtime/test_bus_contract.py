@@ -110,7 +110,7 @@ async def test_topics_are_listed_made_once_and_deleted(bus: Bus, topic: str) -> 
 
 
 async def _gone(bus: Bus, topic: str) -> bool:
-    """Look until *topic* is listed no more: the controller decides, a broker of Apache Kafka hears of it a little later."""
+    """Look until *topic* is listed no more: the brokers of Apache Kafka hear of it after the controller."""
     for _ in range(100):
         if topic not in await bus.topics():
             return True
