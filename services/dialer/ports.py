@@ -64,6 +64,12 @@ class Change:
     fence: Fence | None = None
     dial: bool = False
 
+    @property
+    def contacts(self) -> frozenset[UUID]:
+        """The people whom it is about; one as a rule."""
+        about = (self.attempt, self.lead, self.response, self.suppressed)
+        return frozenset(row.contact_id for row in about if row is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class Committed:

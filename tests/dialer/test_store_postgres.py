@@ -1,7 +1,10 @@
 """What only a real PostgreSQL can prove: statements fit the schema, and instances that act at once share limits."""
 
 import asyncio
-from collections.abc import Sequence
+import random
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -9,16 +12,21 @@ import pytest
 
 from services.dialer.domain import attempts as rules
 from services.dialer.domain import leads as lead_rules
+from services.dialer.domain import operators as operator_rules
 from services.dialer.domain.attempts import Attempt
+from services.dialer.domain.campaigns import CampaignState
 from services.dialer.domain.leads import LeadState, Person, Phone
+from services.dialer.domain.responses import Response
 from services.dialer.ports import CapNow, Change, Committed, Conflict, ConsentLine, NewLead, Refusal
 from services.dialer.store import DialerStore, news
-from services.dialer.store.commit import SQL
+from services.dialer.store.batch import commit_batch
+from services.dialer.store.commit import SQL, commit_changes
+from services.dialer.usecases import announcements
 from services.events.topics import PARTITIONS
 from services.runtime import postgres
 from services.runtime.clock import SystemClock
 from services.runtime.ids import new_id
-from services.runtime.postgres import Pool, create_pool
+from services.runtime.postgres import Connection, Pool, create_pool
 from tests.dialer.stages import NOW, PgStage, Scene, running, set_scene
 from tests.dialer.test_store_contract import ended
 
@@ -28,6 +36,106 @@ pytestmark = pytest.mark.pg
 @pytest.fixture
 async def scene(pg_stage: PgStage) -> Scene:
     return await set_scene(pg_stage)
+
+
+async def test_one_statement_stores_what_judging_lets_through_and_nothing_else(scene: Scene) -> None:
+    assert isinstance(scene.stage, PgStage)
+    await scene.stage.add_trunk(channels=1000)
+    stored = kept_out = 0
+    for seed in range(60):
+        rng = random.Random(seed)
+        changes = await random_batch(scene, rng)
+        async with undone(scene.stage.pool) as conn:
+            at = await commit_batch(conn, changes, new_id=new_id)
+            at_once = await everything(conn)
+        async with undone(scene.stage.pool) as conn:
+            before = await everything(conn)
+            answers = await commit_changes(conn, changes, new_id=new_id)
+            judged = await everything(conn)
+        fits = all(isinstance(answer, Committed) for answer in answers)
+        assert (at is not None) is fits, (seed, answers)
+        assert at_once == (judged if fits else before), seed
+        stored, kept_out = stored + fits, kept_out + (not fits)
+        await scene.stage.lift()
+        await scene.stage.set_state(scene.campaign.id, CampaignState.RUNNING)
+    assert stored > 10
+    assert kept_out > 10
+
+
+async def random_batch(scene: Scene, rng: random.Random) -> list[Change]:
+    """Return changes of calls on their way, most as they should be, and let something be in their way or not."""
+    stories = [await story(scene, rng) for _ in range(rng.randint(1, 4))]
+    taken, said = stories[-1][2], stories[-1][3]
+    attempt, operator = taken.attempt, taken.operator
+    assert attempt is not None
+    assert operator is not None
+    match rng.randint(0, 12):
+        case 0:
+            await scene.stage.suppress(person=attempt.contact_id)
+        case 1:
+            await scene.stage.suppress(number=attempt.number_digest)
+        case 2:
+            scopes = [("all", ""), ("campaign", str(attempt.campaign_id)), ("trunk", "main")]
+            await scene.stage.stop(*rng.choice(scopes))
+        case 3:
+            await scene.halt()
+        case 4:
+            await scene.store.commit([Change(operator=replace(operator, reason="moved"))])
+        case 5:
+            await scene.store.commit([said])
+        case _:
+            pass
+    changes: list[Change] = []
+    for one in stories:
+        if rng.random() < 0.1:
+            one.pop(rng.randrange(3))
+        changes += one[: rng.randint(1, 5)]
+    return changes
+
+
+async def story(scene: Scene, rng: random.Random) -> list[Change]:
+    """Return the five changes of a call that is taken and answered; now and then the pool has another owner by then."""
+    lead = await scene.lead(rng.randint(1000, 9_999_999))
+    attempt, operator = await scene.reserved(lead), await scene.operator()
+    fence = replace(scene.fence, epoch=scene.fence.epoch - (rng.random() < 0.1))
+    dialing = rules.decide(attempt, rules.DialBegun(), NOW)
+    up = rules.decide(dialing, rules.PickedUp(), NOW)
+    joined = rules.decide(up, rules.OperatorTook(operator.id), NOW)
+    taken = operator_rules.decide(operator, operator_rules.Take(attempt.id), NOW)
+    assert taken is not None
+    who = (attempt.id, lead.campaign_id, lead.contact_id, operator.id)
+    return [
+        Change(attempt=dialing, fence=fence, dial=True, facts=announcements.of_attempt(attempt, dialing)),
+        Change(attempt=up, fence=fence),
+        Change(attempt=joined, operator=taken, fence=fence, facts=announcements.of_operator(operator, taken)),
+        Change(response=Response(*who, uuid4(), 1, "en", NOW, revision=1, answers={"q": "yes"})),
+        Change(lead=lead_rules.finish(await scene.store.load_lead(lead.id), "reached")),
+    ]
+
+
+@asynccontextmanager
+async def undone(pool: Pool) -> AsyncGenerator[Connection]:
+    """Yield a connection in a transaction that is rolled back."""
+    async with pool.acquire() as conn:
+        transaction = conn.transaction()
+        await transaction.start()
+        try:
+            yield conn
+        finally:
+            await transaction.rollback()
+
+
+async def everything(conn: Connection) -> list[str]:
+    """Return all rows that a batch may write, but for the ids, numbers and times that are new each time."""
+    return [
+        text
+        for table in ("attempts", "operators", "leads", "responses", "answered_hours", "outbox")
+        for text in await conn.fetchval(
+            f"SELECT coalesce(array_agg(row::text ORDER BY row::text), '{{}}') FROM ("
+            f" SELECT to_jsonb(t) - CASE '{table}' WHEN 'outbox' THEN '{{id, seq, time}}'::text[] ELSE '{{}}' END"
+            f" AS row FROM {table} AS t) AS rows"
+        )
+    ]
 
 
 async def test_every_statement_fits_the_schema_and_says_what_it_returns(pool: Pool) -> None:

@@ -74,7 +74,7 @@ async def _lock(conn: Connection, changes: Sequence[Change]) -> tuple[Present, d
     attempts = {c.attempt.id: c.attempt for c in changes if c.attempt is not None}
     operators = {c.operator.id: c.operator for c in changes if c.operator is not None}
     leads = {c.lead.id: c.lead for c in changes if c.lead is not None}
-    contacts = {c for change in changes for c in _contacts(change)}
+    contacts = {c for change in changes for c in change.contacts}
     pools = {c.fence.pool_id for c in changes if c.fence is not None}
     present = Present()
     for row in await lock_rows(conn, contacts, attempts, operators, leads, pools):
@@ -115,7 +115,7 @@ async def _read_rows(conn: Connection, changes: Sequence[Change], present: Prese
         r["id"]: rows.operator_from(r) for r in await _fetch(conn, "operator_lock", _ids(changes, "operator"))
     }
     present.leads = {r["id"]: rows.lead_from(r) for r in await _fetch(conn, "lead_lock", _ids(changes, "lead"))}
-    contacts = sorted({c for change in changes for c in _contacts(change)})
+    contacts = sorted({c for change in changes for c in change.contacts})
     locked = await _fetch(conn, "person_lock", contacts)
     present.suppressed = {r["contact_id"] for r in locked if r["suppressed"]}
     await _survey(conn, changes, present)
@@ -127,17 +127,6 @@ async def _fetch(conn: Connection, name: str, ids: list[UUID]) -> Iterable[Any]:
 
 def _ids(changes: Sequence[Change], noun: str) -> list[UUID]:
     return sorted({getattr(change, noun).id for change in changes if getattr(change, noun) is not None})
-
-
-def _contacts(change: Change) -> Iterable[UUID]:
-    if change.attempt is not None:
-        yield change.attempt.contact_id
-    if change.lead is not None:
-        yield change.lead.contact_id
-    if change.response is not None:
-        yield change.response.contact_id
-    if change.suppressed is not None:
-        yield change.suppressed.contact_id
 
 
 def misfit(change: Change, present: Present) -> str | None:
@@ -191,13 +180,7 @@ def _conflict(change: Change, reason: str, present: Present) -> Conflict:
 
 
 async def _write(conn: Connection, changes: Sequence[Change], *, now: datetime, new_id: NewId) -> None:
-    # The last state of each row is written once: a row may change several times in one batch.
-    attempts = {c.attempt.id: c.attempt for c in changes if c.attempt is not None}
-    operators = {c.operator.id: c.operator for c in changes if c.operator is not None}
-    leads = {c.lead.id: c.lead for c in changes if c.lead is not None}
-    responses = {c.response.attempt_id: c.response for c in changes if c.response is not None}
-    written = rows.written(attempts.values(), operators.values(), leads.values(), responses.values())
-    await conn.execute(SQL["commit_write"], *written)
+    await conn.execute(SQL["commit_write"], *rows.written(changes))
     await _suppress(conn, changes)
     facts = [fact for change in changes for fact in change.facts]
     await outbox.append(conn, "dialer", facts, now=now, new_id=new_id)

@@ -25,6 +25,7 @@ from services.dialer.ports import (
     StoredCall,
 )
 from services.dialer.store import rows
+from services.dialer.store.batch import commit_batch
 from services.dialer.store.commit import commit_changes
 from services.dialer.store.reserve import reserve_attempts
 from services.events.topics import PARTITIONS
@@ -220,6 +221,11 @@ class DialerStore:
 
     async def commit(self, changes: Sequence[Change]) -> list[Committed | Conflict]:
         """Store independent changes in one transaction, each wholly or not at all; answers in order."""
+        async with postgres.single(self._pool) as conn:
+            at = await commit_batch(conn, changes, new_id=self._new_id)
+        if at is not None:
+            self._wake.set()
+            return [Committed(at)] * len(changes)
         async with postgres.transaction(self._pool, self._wake) as conn:
             return await commit_changes(conn, changes, new_id=self._new_id)
 

@@ -16,7 +16,7 @@ from services.dialer.domain.leads import Lead, LeadState, Person, Phone, Stream
 from services.dialer.domain.operators import Operator, OperatorState
 from services.dialer.domain.pacing import Mode
 from services.dialer.domain.responses import Response
-from services.dialer.ports import GateHistory, Pool
+from services.dialer.ports import Change, GateHistory, Pool
 
 Row = Mapping[str, Any] | asyncpg.Record
 
@@ -82,14 +82,18 @@ _LEAD = (
 _RESPONSE = tuple(Response.__dataclass_fields__)
 
 
-def written(
-    attempts: Iterable[Attempt] = (),
-    operators: Iterable[Operator] = (),
-    leads: Iterable[Lead] = (),
-    responses: Iterable[Response] = (),
-) -> tuple[list[dict[str, Any]], ...]:
-    """Return the arguments of `commit_write`: of each row what may change, by name."""
-    return _pick((_ATTEMPT, attempts), (_OPERATOR, operators), (_LEAD, leads), (_RESPONSE, responses))
+def written(changes: Sequence[Change]) -> tuple[list[dict[str, Any]], ...]:
+    """Return the arguments of `commit_write`: of each row what may change, by name, as the last change leaves it."""
+    attempts = {c.attempt.id: c.attempt for c in changes if c.attempt is not None}
+    operators = {c.operator.id: c.operator for c in changes if c.operator is not None}
+    leads = {c.lead.id: c.lead for c in changes if c.lead is not None}
+    responses = {c.response.attempt_id: c.response for c in changes if c.response is not None}
+    return _pick(
+        (_ATTEMPT, attempts.values()),
+        (_OPERATOR, operators.values()),
+        (_LEAD, leads.values()),
+        (_RESPONSE, responses.values()),
+    )
 
 
 _NEW_ATTEMPT = (

@@ -1,6 +1,6 @@
 """The outbox: facts are written with the change that makes them true, then published by one relay per shard."""
 
-from services.runtime.outbox.append import MAX_PAYLOAD_BYTES, OutboxSignal, append, shard_of, to_payload
+from services.runtime.outbox.append import MAX_PAYLOAD_BYTES, OutboxSignal, append, shard_of, to_columns, to_payload
 from services.runtime.outbox.relay import OutboxRelay, Watermark
 from services.runtime.outbox.retention import Retention, forget, republish
 
@@ -14,5 +14,6 @@ __all__ = [
     "forget",
     "republish",
     "shard_of",
+    "to_columns",
     "to_payload",
 ]

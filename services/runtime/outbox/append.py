@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from services.events.envelope import Event
@@ -45,14 +46,15 @@ async def append(
     order of commits, which is what keeps one key's events in order. Without *traceparent* the current span's is used.
     Raises `RejectedError` for a payload over 256 KiB.
     """
-    if not events:
-        return
+    if events:
+        columns = to_columns(events, new_id)
+        await conn.execute(SQL["outbox_append"], source, now, traceparent or current_traceparent(), *columns)
+
+
+def to_columns(events: Sequence[Event], new_id: NewId) -> tuple[list[Any], ...]:
+    """Return the last six arguments of the function `outbox_append` in PostgreSQL, for functions that call it too."""
     keys = [event.key() for event in events]
-    await conn.execute(
-        SQL["outbox_append"],
-        source,
-        now,
-        traceparent or current_traceparent(),
+    return (
         [shard_of(key) for key in keys],
         [event.topic.name for event in events],
         keys,
