@@ -61,8 +61,8 @@ def handlers(news: NewsStore, pool: Pool, clock: Clock, new_id: NewId, phone_key
             await forget(conn, one.event.contact_id)
 
     @heard.on_watermark(ConsentWatermark)
-    async def on_consent_watermark(one: Received[ConsentWatermark]) -> None:
-        await news.keep_watermark(pool, one.event.shard, one.event.at)
+    async def on_consent_watermarks(batch: Sequence[Received[ConsentWatermark]]) -> None:
+        await news.keep_watermarks(pool, [(one.event.shard, one.event.at) for one in batch])
 
     return heard
 

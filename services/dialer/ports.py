@@ -776,6 +776,6 @@ class NewsStore(Protocol):
         """Forget people: their leads are blanked, their refusal stays."""
         ...
 
-    async def keep_watermark(self, pool: postgres.Pool, shard: int, at: datetime) -> None:
-        """Note that the view of a shard's consents is complete up to *at*."""
+    async def keep_watermarks(self, pool: postgres.Pool, watermarks: Sequence[tuple[int, datetime]]) -> None:
+        """Note of each shard up to when the view of its consents is complete."""
         ...

@@ -50,8 +50,10 @@ class _Recycling:
 
     async def get(self, _: web.Request) -> web.Response:
         """Answer whether the broker has grown past its bound; never true for one that is not ours."""
+        if self._limit is None:
+            return web.json_response({"recycle": False})
         # Reading a process's memory map takes the kernel up to some milliseconds; the proxy must not wait for it.
-        parts = await asyncio.to_thread(self._supervisor.status)
+        parts = await asyncio.to_thread(self._supervisor.status, self._limit.name)
         return web.json_response({"recycle": _due(parts, self._limit)})
 
     async def post(self, request: web.Request) -> web.Response:

@@ -112,8 +112,8 @@ class Supervisor:
             if kept.has_child:
                 kept.part.child.kill()
 
-    def status(self) -> Sequence[PartStatus]:
-        """Return how every part does now."""
+    def status(self, name: str | None = None) -> Sequence[PartStatus]:
+        """Return how every part does now, or only the one of a name."""
         now = time.monotonic()
         return [
             PartStatus(
@@ -125,7 +125,7 @@ class Supervisor:
                 footprint=footprint(kept.part.child.pid),
             )
             for kept in self._all()
-            if kept.has_child
+            if kept.has_child and name in (None, kept.part.name)
         ]
 
     def _all(self) -> list[_Kept]:

@@ -84,8 +84,8 @@ class Dialer:
             self.handlers.on(kind)(self._remember)
 
         @self.handlers.on_watermark(ConsentWatermark)
-        async def on_watermark(one: Received[ConsentWatermark]) -> None:
-            self.heard[ConsentWatermark].append(one.event)
+        async def on_watermarks(batch: Sequence[Received[ConsentWatermark]]) -> None:
+            self.heard[ConsentWatermark] += [one.event for one in batch]
 
     async def _remember(self, conn: Connection, batch: Sequence[Received[Any]]) -> None:
         self.heard[type(batch[0].event)] += [one.event for one in batch]

@@ -317,17 +317,16 @@ async def test_erasure_during_a_call_reaches_its_number_when_it_ends(scene: Scen
 async def test_the_view_of_consents_is_as_fresh_as_its_oldest_shard_and_never_from_the_future(scene: Scene) -> None:
     assert isinstance(scene.stage, PgStage)
     pool, now = scene.stage.pool, SystemClock().now()
-    for shard in range(PARTITIONS - 1):
-        await news.keep_watermark(pool, shard, now)
+    await news.keep_watermarks(pool, [(shard, now) for shard in range(PARTITIONS - 1)])
     assert (await scene.store.load_safety()).consents_at is None
-    await news.keep_watermark(pool, PARTITIONS - 1, now + timedelta(hours=1))
+    later = now + timedelta(hours=1)
+    await news.keep_watermarks(pool, [(PARTITIONS - 1, later)])
     assert (await scene.store.load_safety()).consents_at == now
-    for shard in range(PARTITIONS):
-        await news.keep_watermark(pool, shard, now + timedelta(hours=1))
+    await news.keep_watermarks(pool, [(shard, later) for shard in range(PARTITIONS) for _ in range(2)])
     fresh = (await scene.store.load_safety()).consents_at
     assert fresh is not None
     assert now <= fresh <= SystemClock().now()
-    await news.keep_watermark(pool, 0, now - timedelta(hours=1))
+    await news.keep_watermarks(pool, [(0, now - timedelta(hours=1))])
     assert (await scene.store.load_safety()).consents_at == fresh
 
 

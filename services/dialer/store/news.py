@@ -88,7 +88,7 @@ async def erase_people(conn: Connection, contact_ids: Sequence[UUID], now: datet
     await conn.execute(SQL["attempt_erase"], ids)
 
 
-async def keep_watermark(pool: postgres.Pool, shard: int, at: datetime) -> None:
-    """Note that the view of a shard's consents is complete up to *at*."""
-    async with postgres.transaction(pool) as conn:
-        await conn.execute(SQL["watermark_save"], shard, at)
+async def keep_watermarks(pool: postgres.Pool, watermarks: Sequence[tuple[int, datetime]]) -> None:
+    """Note of each shard up to when the view of its consents is complete."""
+    async with postgres.single(pool) as conn:
+        await conn.execute(SQL["watermark_save"], *map(list, zip(*watermarks, strict=True)))

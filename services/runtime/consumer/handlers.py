@@ -1,6 +1,6 @@
 """What a service does with the events it hears: event type → handler of a batch."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -28,8 +28,8 @@ class Received(Generic[E]):
 BatchHandler = Callable[[Connection, Sequence[Received[E]]], Awaitable[None]]
 """Applies events of one type, in order per key, inside the transaction that also remembers them."""
 
-WatermarkHandler = Callable[[Received[E]], Awaitable[None]]
-"""Hears, after the commit, that everything before a watermark of its partition has been applied."""
+WatermarkHandler = Callable[[Sequence[Received[E]]], Awaitable[None]]
+"""Hears, after the commit, that everything before each watermark of its partition has been applied."""
 
 
 class Handlers:
@@ -89,9 +89,14 @@ class Handlers:
         """Hand *batch*, all of one type, to its handler."""
         await self._batch[batch[0].envelope.type](conn, batch)
 
-    async def announce(self, watermark: Received[Any]) -> None:
-        """Hand *watermark* to its handler."""
-        await self._watermark[watermark.envelope.type](watermark)
+    async def announce(self, events: Iterable[Received[Any]]) -> None:
+        """Hand the watermarks among *events* to their handlers, those of one type together."""
+        by_type: dict[str, list[Received[Any]]] = {}
+        for event in events:
+            if self.is_watermark(event.envelope.type):
+                by_type.setdefault(event.envelope.type, []).append(event)
+        for type_name, watermarks in by_type.items():
+            await self._watermark[type_name](watermarks)
 
     def _claim(self, event: type[Event]) -> None:
         name = event.type_name()

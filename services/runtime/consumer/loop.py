@@ -230,9 +230,7 @@ class Consumer:
         self._tell(moves, outcome)
         if outcome.applied:
             self._news_at = self._clock.monotonic()
-        for item in moves.items:
-            if item.event is not None and self._handlers.is_watermark(item.event.envelope.type):
-                await self._handlers.announce(item.event)
+        await self._handlers.announce(item.event for item in moves.items if item.event is not None)
 
     def _plan(self, records: Sequence[Record]) -> _Moves:
         """Decode *records* and tell how far each partition can go on."""
