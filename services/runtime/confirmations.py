@@ -14,7 +14,7 @@ from services.runtime.bus import Bus, Outgoing, Partition, Record
 from services.runtime.clock import Clock
 from services.runtime.epoch import CONFIRMATIONS, MARKER_TYPE, Epochs, control_topic
 from services.runtime.errors import UnavailableError
-from services.runtime.postgres import Pool, transaction
+from services.runtime.postgres import Pool, single, transaction
 from services.runtime.shards import Shards
 from services.runtime.sql import load_sql
 
@@ -59,7 +59,7 @@ class Confirmations:
         under = (self._epochs.generation, int(self._clock.monotonic() // _REPEAT_S))
         if under != self._told_under:
             self._told.clear()
-        async with transaction(self._pool) as conn:
+        async with single(self._pool) as conn:
             rows = await conn.fetch(SQL["watermarks_list"])
         seen: dict[tuple[str, str], _Seen] = {
             (row["topic"], row["source"]): tuple(zip(row["partitions"], row["publications"], strict=True))

@@ -204,7 +204,7 @@ async def transaction(pool: Pool, wake: asyncio.Event | None = None) -> AsyncGen
 
 @asynccontextmanager
 async def single(pool: Pool) -> AsyncGenerator[Connection]:
-    """Yield a connection for one statement, which is a transaction by itself: a round trip instead of three."""
+    """Yield a connection for statements that are each a transaction by themselves: a round trip each, and none more."""
     try:
         connection = await pool.acquire(timeout=5)
     except AWAY as error:

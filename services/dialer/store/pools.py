@@ -41,7 +41,7 @@ NO_OPERATOR = "You are not an operator of any pool; ask a supervisor to add you 
 
 
 class DialerStore:
-    """Fits `PoolStore` and `DeskStore`; every method is one transaction."""
+    """Fits `PoolStore` and `DeskStore`; what a method writes is one transaction."""
 
     def __init__(self, pool: postgres.Pool, new_id: NewId, wake: OutboxSignal) -> None:
         """Use *pool*; *wake* is set after each commit that may have announced something."""
@@ -73,13 +73,13 @@ class DialerStore:
 
     async def beat(self, instance_id: UUID, address: str) -> dict[UUID, str]:
         """Note that this instance is alive and return all that are, with their addresses."""
-        async with postgres.transaction(self._pool) as conn:
+        async with postgres.single(self._pool) as conn:
             await conn.execute(SQL["dialer_beat"], instance_id, address)
             return {r["id"]: r["address"] for r in await conn.fetch(SQL["dialer_list"])}
 
     async def load_pool(self, pool_id: UUID) -> PoolView:
         """Return the pool with its running and paused campaigns and its operators who are not offline."""
-        async with postgres.transaction(self._pool) as conn:
+        async with postgres.single(self._pool) as conn:
             pool = await conn.fetchrow(SQL["pool_load"], pool_id)
             campaigns = await conn.fetch(SQL["campaign_list_live"], pool_id)
             operators = await conn.fetch(SQL["operator_list_present"], pool_id)

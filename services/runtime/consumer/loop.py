@@ -23,7 +23,7 @@ from services.runtime.consumer.handlers import Handlers
 from services.runtime.epoch import MARKER_TYPE, Epochs
 from services.runtime.errors import UnavailableError
 from services.runtime.health import Health
-from services.runtime.postgres import Connection, Pool, transaction
+from services.runtime.postgres import Connection, Pool, single, transaction
 from services.runtime.shards import Shards
 from services.runtime.sql import load_sql
 
@@ -360,7 +360,7 @@ class Consumer:
     async def _retry_parked(self) -> None:
         """Try parked keys that are due, each in order until one of its records fails again."""
         owned = list(self._shards.tokens)
-        async with transaction(self._pool) as conn:
+        async with single(self._pool) as conn:
             keys = await conn.fetch(SQL["parked_due"], list(self.topics), owned, self._clock.now(), _RETRY_KEYS)
         for row in keys:
             async with transaction(self._pool) as conn:
