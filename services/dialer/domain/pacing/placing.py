@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import sqrt
 
 from services.dialer.domain.pacing.budget import Budget
 from services.dialer.domain.pacing.floor import Campaign, Cap, Decision, Floor, Mode
@@ -14,6 +15,8 @@ BUSY_DECISION_S = 0.5
 MAX_LINES_PER_OPERATOR = 40
 # The whole of a burst may be this much riskier than one line: later answers see operators finish.
 FAR_RISK = 2.0
+# What a line placed for an idle operator may risk by lines that others place beside it.
+NEARLY_CERTAIN = 0.0015
 
 
 @dataclass(slots=True)
@@ -25,7 +28,9 @@ class Bid:
     weight: float
     room: int
     budget: float = 0.0  # abandonments left in the tightest window
-    limit: float = 0.0  # highest risk a line may have; zero in progressive dialing
+    own: float = 0.0  # highest risk its own budget allows a line; zero in progressive dialing
+    calm: float = 0.0  # what it brings to the limit it shares: its own, and next to nothing in progressive dialing
+    limit: float = 0.0  # highest risk a line may have, one for all who share its operators
     near: float = 1.0  # chance that a new line is answered by the near horizon
     far: float = 1.0
     doubt: float = 0.0
@@ -34,11 +39,17 @@ class Bid:
     risk: float = 0.0
     chances: Coins = ()
 
+    @property
+    def counted(self) -> bool:
+        """Whether its lines are counted against idle operators, instead of weighed by what they risk."""
+        return self.own <= 0.0 or self.campaign.mode is Mode.RATIO
+
 
 def place(floor: Floor, outlook: Outlook, budgets: Mapping[Cap, Budget]) -> Decision:
     """Say how many lines each campaign places now, and why."""
     near_s = outlook.horizon_s(NEAR)
-    bids = [_bid(campaign, floor, outlook, budgets, near_s) for campaign in floor.campaigns]
+    bids = [_bid(campaign, outlook, near_s) for campaign in floor.campaigns]
+    _take_limits(bids, budgets)
     hand = _Hand(outlook, bids, near_s)
     live = sum([len(bid.campaign.ringing) for bid in bids if bid.campaign.mode is not Mode.AGENTLESS])
     hand.deal(outlook.roster.everyone.staffed * MAX_LINES_PER_OPERATOR - live)
@@ -61,11 +72,31 @@ class _Hand:
         self.near = outlook.spares(near_s, {bid.campaign.id: bid.chances for bid in bids})
         self.expected = [spare.mean for spare in self.near]
         self._far: list[Spare] | None = None
+        # Operators spoken for: by people waiting, and by lines that are counted against idle operators.
         self.held = [0] * len(self.idle)
+        self.weighed = [False] * len(self.idle)  # whether lines of another kind take the same operators
+        self.limits = [0.0] * len(self.idle)
+        self._agree([bid for bid in bids if bid.campaign.mode is not Mode.AGENTLESS])
+
+    def _agree(self, bids: Sequence[Bid]) -> None:
+        """Find the highest risk of a line in each union: one for all, since an answer meets whatever all placed.
+
+        Only all together can be calm, and somebody's answers that are few cannot wait for a quiet moment. So each has
+        a say by its answers on their way and one line more, and the less it has in hand, the louder: the mean of power
+        −2 of the limits that their own budgets allow. (The mean of power −1 left a campaign in 30 above its cap.)
+        """
+        weights = [0.0] * len(self.idle)
+        prices = [0.0] * len(self.idle)
         for bid in bids:
-            if bid.campaign.mode is not Mode.AGENTLESS:
-                for index in bid.unions:
-                    self.held[index] += len(bid.campaign.ringing) + len(bid.campaign.waiting)
+            weight = bid.answers + (bid.near if bid.room else 0.0)
+            for index in bid.unions:
+                self.held[index] += len(bid.campaign.waiting) + (len(bid.campaign.ringing) if bid.counted else 0)
+                self.weighed[index] |= not bid.counted
+                weights[index] += weight
+                prices[index] += weight / bid.calm**2 if weight else 0.0
+        self.limits = [sqrt(weight / price) if price else 0.0 for weight, price in zip(weights, prices, strict=True)]
+        for bid in bids:
+            bid.limit = min([self.limits[index] for index in bid.unions], default=0.0) if bid.own > 0.0 else 0.0
 
     def far(self) -> list[Spare]:
         """Return the far horizon; most decisions place nothing and never need it."""
@@ -97,9 +128,11 @@ class _Hand:
 
     def allowed(self, bid: Bid, most: int) -> int:
         """Return how many more lines of this campaign may be placed, up to *most*."""
-        if bid.limit <= 0.0 or bid.campaign.mode is Mode.RATIO:
-            each = bid.campaign.ratio if bid.limit > 0.0 else 1.0
-            return max(0, min(most, *[int(each * self.idle[index]) - self.held[index] for index in bid.unions]))
+        if bid.counted:
+            each = bid.campaign.ratio if bid.own > 0.0 else 1.0
+            most = max(0, min(most, *[int(each * self.idle[index]) - self.held[index] for index in bid.unions]))
+            if not most or not any(self.weighed[index] for index in bid.unions):
+                return most
         # The risk grows with every line: feel ahead in growing steps, then halve the last one.
         if not self.allows(bid, 0):
             return 0
@@ -117,14 +150,15 @@ class _Hand:
 
     def allows(self, bid: Bid, before: int) -> bool:
         """Tell whether another line may be placed after so many, by what both horizons risk."""
-        risk = self.risk(bid, self.near, bid.near, before)
-        bid.risk = risk if not before else bid.risk
-        return risk <= bid.limit and self.risk(bid, self.far(), bid.far, before) <= FAR_RISK * bid.limit
-
-    def risk(self, bid: Bid, spares: Sequence[Spare], chance: float, lines: int) -> float:
-        """Return the chance that after so many more lines another answer meets nobody."""
-        doubt = _more_doubt(bid, chance, lines)
-        return max([spares[index].chance_none(lines, chance, doubt) for index in bid.unions])
+        near_doubt = _more_doubt(bid, bid.near, before)
+        risks = [self.near[index].chance_none(before, bid.near, near_doubt) for index in bid.unions]
+        bid.risk = max(risks) if not before else bid.risk
+        if any(risk > self.limits[index] for risk, index in zip(risks, bid.unions, strict=True)):
+            return False
+        far, doubt = self.far(), _more_doubt(bid, bid.far, before)
+        return all(
+            far[index].chance_none(before, bid.far, doubt) <= FAR_RISK * self.limits[index] for index in bid.unions
+        )
 
     def add(self, bid: Bid, lines: int) -> None:
         """Take in more lines of this campaign."""
@@ -132,7 +166,7 @@ class _Hand:
             return
         bid.lines += lines
         for index in bid.unions:
-            self.held[index] += lines
+            self.held[index] += lines if bid.counted else 0
             self.near[index].add_lines(lines, bid.near, _more_doubt(bid, bid.near, lines))
             if self._far is not None:
                 self._far[index].add_lines(lines, bid.far, _more_doubt(bid, bid.far, lines))
@@ -145,27 +179,39 @@ def _more_doubt(bid: Bid, chance: float, lines: int) -> float:
     return bid.doubt * more * (2.0 * bid.answers + more)
 
 
-def _bid(campaign: Campaign, floor: Floor, outlook: Outlook, budgets: Mapping[Cap, Budget], near_s: float) -> Bid:
+def _bid(campaign: Campaign, outlook: Outlook, near_s: float) -> Bid:
     room = max(0, min(campaign.max_lines - len(campaign.ringing), campaign.leads_left))
     bid = Bid(campaign, outlook.roster.unions_over(campaign.id), _weight(campaign), room)
     bid.chances = outlook.answering(campaign, near_s)
     bid.answers = expected(bid.chances)
     bid.near = outlook.chance(campaign, near_s)
     bid.doubt = outlook.doubts[campaign.id]
-    limits: list[float] = []
-    hands: list[float] = []
-    for cap, budget in budgets.items():
-        if campaign.id in cap.campaigns:
-            waiting = sum([len(other.waiting) for other in floor.campaigns if other.id in cap.campaigns])
-            limits.append(budget.limit(waiting, bid.answers))
-            hands.append(budget.in_hand())
-    bid.budget = min(hands, default=0.0)
-    limit = min(limits, default=0.0)
-    if reserves_little(campaign):
-        bid.limit = limit
-    elif campaign.mode is Mode.AGENTLESS and limits and limit <= 0.0:
-        bid.room = 0
     return bid
+
+
+def _take_limits(bids: Sequence[Bid], budgets: Mapping[Cap, Budget]) -> None:
+    """Give each bid what the most restrictive of its caps allows; a cap without room for risk leaves none."""
+    by_campaign = {bid.campaign.id: bid for bid in bids}
+    hands: dict[str, float] = {}
+    limits: dict[str, float] = {}
+    for cap, budget in budgets.items():
+        under = [by_campaign[name] for name in cap.campaigns if name in by_campaign]
+        if not under:
+            continue
+        waiting = sum([len(bid.campaign.waiting) for bid in under])
+        limit, hand = budget.limit(waiting, sum([bid.answers for bid in under])), budget.in_hand()
+        for bid in under:
+            name = bid.campaign.id
+            limits[name] = min(limit, limits.get(name, limit))
+            hands[name] = min(hand, hands.get(name, hand))
+    for bid in bids:
+        name = bid.campaign.id
+        bid.budget = hands.get(name, 0.0)
+        if reserves_little(bid.campaign):
+            bid.own = limits.get(name, 0.0)
+        elif bid.campaign.mode is Mode.AGENTLESS and limits.get(name, 1.0) <= 0.0:
+            bid.room = 0
+        bid.calm = bid.own or NEARLY_CERTAIN
 
 
 def _weight(campaign: Campaign) -> float:
@@ -191,7 +237,7 @@ def _sentence(bid: Bid, hand: _Hand) -> str:
         return f"{lines} to show: {idle} idle"
     if mode is Mode.PROGRESSIVE:
         return f"{lines}: {idle} idle, one line for each"
-    if bid.limit <= 0.0:
+    if bid.own <= 0.0:
         return f"{lines}: the budget of abandonments is gone ({bid.budget:.1f}), so one line for each of {idle} idle"
     if mode is Mode.RATIO:
         return f"{lines}: {idle} idle, {bid.campaign.ratio:g} lines for each; {bid.budget:.1f} abandonments left"
