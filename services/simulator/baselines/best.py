@@ -46,7 +46,7 @@ class Best:
         answering = [
             (chance, 1) for since in campaign.ringing if (chance := self._chance(floor.now - since, horizon_s)) > 1e-3
         ]
-        spare = Spare(ready - len(campaign.waiting), [finishes] * busy, answering)
+        spare = Spare.of(ready - len(campaign.waiting), [finishes] * busy, answering)
         new = self._chance(0.0, horizon_s)
         lines = 0
         while lines < 40 * len(floor.operators) and spare.chance_none() <= self.tau:

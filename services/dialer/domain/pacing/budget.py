@@ -109,14 +109,14 @@ class Budget:
                 hand = min(hand, hand - rate * answered + abandoned)
         return hand
 
-    def limit(self, waiting: int, answers_coming: float) -> float:
+    def limit(self, in_hand: float, waiting: int, answers_coming: float) -> float:
         """Return the highest chance of meeting nobody that a line may be placed with; zero when the budget is gone.
 
-        *waiting* people may be abandoned yet, and so may a few of the answers already on their way: the share the
-        cap allows of them is set aside first, and more with 95 % confidence before the limit is let rise.
+        Of what is in hand, *waiting* people and a few of the answers already on their way may be abandoned yet: the
+        share the cap allows of them is set aside first, and more with 95 % confidence before the limit is let rise.
         """
         rate = self.cap.rate
-        hand = self.in_hand() + max(0.0, 1.0 - self.ever / EARN_BACK_ANSWERS)
+        hand = in_hand + max(0.0, 1.0 - self.ever / EARN_BACK_ANSWERS)
         if rate <= 0.0 or hand <= OVERSPENT:
             return 0.0
         hand -= rate * answers_coming + 0.5 * waiting

@@ -4,9 +4,9 @@ Three estimators, all plain numbers that live in a JSON document: how often line
 (`RingCurve`), and how long conversations last (`DurationCurve`). Each begins with a weak, cautious belief.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from math import exp, log
 from typing import Any
 
@@ -16,6 +16,11 @@ _MEMORIES = (30.0, 110.0, 450.0)  # how many each estimate remembers
 _SCORE_MEMORY = 150.0  # over how many the estimates compete
 _LEAST_RATE = 0.02  # below it memories grow no longer: a list that answers nobody must still be unlearned
 _PRIOR_LINES = 6.0
+# A coin below this changes no decision; leaving it out keeps the exact sum small when many old lines still ring.
+NEGLIGIBLE = 0.002
+LAST_STEP = 144  # of tables by how long something has lasted: six of its means
+# Tables that are added up hold whole numbers of this part of one: finer than anything is known, and summed exactly.
+PARTS = float(2**28)
 _PART_STEPS = 6
 _PACE_STEPS = 24.0
 _PRIOR_RATE = 0.5  # high on purpose: few lines are placed until the list has shown how poor it is
@@ -82,6 +87,22 @@ class AnswerRate:
         return self._found
 
 
+class RingTable:
+    """By age in seconds: the chance that a line still ringing is answered within a horizon, and its moments.
+
+    *mean*, *variance* and *skew* are what such a line adds to a sum of lines; negligible chances add nothing.
+    """
+
+    __slots__ = ("chance", "mean", "skew", "variance")
+
+    def __init__(self, chance: list[float]) -> None:
+        """Take the chances from age 0; an older line has none, and sums end with the shorter list."""
+        self.chance = chance
+        self.mean = [one if one > NEGLIGIBLE else 0.0 for one in chance]
+        self.variance = [one * (1.0 - one) for one in self.mean]
+        self.skew = [one * (1.0 - one) * (1.0 - 2.0 * one) for one in self.mean]
+
+
 class RingCurve:
     """When lines end, answered or not: two histograms of ring time that forget."""
 
@@ -95,7 +116,7 @@ class RingCurve:
         self.others: list[float] = list(state["others"]) if state else _evenly(15, 35)
         # New lines weigh more and more, instead of all old ones less and less: the same forgetting for one addition.
         self.gain: list[float] = list(state["gain"]) if state else [1.0, 1.0]
-        self._tables: dict[float, list[float]] = {}
+        self._tables: dict[float, RingTable] = {}
         self._cumulative: tuple[list[float], list[float]] | None = None
 
     def to_state(self) -> dict[str, Any]:
@@ -138,31 +159,42 @@ class RingCurve:
         answered, _ = self._sums()
         return answered[min(RING_STEPS, max(0, round(ring_s)))]
 
-    def chances(self, horizon_s: float) -> list[float]:
-        """Return, by age in seconds, the chance that a line still ringing is answered within the horizon."""
+    def chances(self, horizon_s: float) -> RingTable:
+        """Return the chances of lines still ringing to be answered within the horizon."""
         table = self._tables.get(horizon_s)
         if table is not None:
             return table
         rate = self.rate.rate()
+        others = 1.0 - rate
         answered, ended = self._sums()
         ahead, part = divmod(horizon_s, 1.0)
         far = [*answered[min(RING_STEPS, int(ahead)) :], *[1.0] * (int(ahead) + 2)]
-        table = []
+        chances: list[float] = []
         for step in range(bisect_left(answered, 1.0 - 1e-9)):
-            soon = far[step] + (far[step + 1] - far[step]) * part - answered[step]
-            alive = rate * (1.0 - answered[step]) + (1.0 - rate) * (1.0 - ended[step])
-            table.append(min(1.0, rate * soon / alive) if alive > 1e-4 and soon > 0.0 else 0.0)
-        # A line older than every answer ever seen keeps no chance of its own.
-        table += [0.0] * (RING_STEPS + 1 - len(table))
+            done = answered[step]
+            soon = far[step] + (far[step + 1] - far[step]) * part - done
+            alive = rate * (1.0 - done) + others * (1.0 - ended[step])
+            chance = rate * soon / alive if alive > 1e-4 and soon > 0.0 else 0.0
+            chances.append(chance if chance < 1.0 else 1.0)
+        # A line older than every answer ever seen has no chance of its own.
         if len(self._tables) > 8:
             self._tables.clear()
-        self._tables[horizon_s] = table
+        table = self._tables[horizon_s] = RingTable(chances)
         return table
 
     def _sums(self) -> tuple[list[float], list[float]]:
         if self._cumulative is None:
             self._cumulative = (_cumulative(self.answers), _cumulative(self.others))
         return self._cumulative
+
+
+def _places(edges: Sequence[float], grid: int) -> list[tuple[int, float]]:
+    places: list[tuple[int, float]] = []
+    for step in range(LAST_STEP + 1):
+        at = step / grid
+        index = min(len(edges) - 2, max(0, bisect_left(edges, at) - 1))
+        places.append((index, at - edges[index]))
+    return places
 
 
 class DurationCurve:
@@ -174,6 +206,7 @@ class DurationCurve:
 
     __slots__ = (
         "_chances",
+        "_hazard_parts",
         "_hazards",
         "_parts",
         "counts",
@@ -189,11 +222,14 @@ class DurationCurve:
     _BATCH_SHARE = 0.04
     _MAX_BATCH = 6
     _GRID = 24  # steps per mean
-    _LAST = 144
     _TABLE_MEMORY = 600.0
     _PRIOR_WEIGHT = 2.0
     _TRUST = 10.0
     EDGES: Sequence[float] = (0.0, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 1.15, 1.45, 1.8, 2.2, 2.8, 3.6, 5.0)
+
+    _WIDTHS: Sequence[float] = tuple(high - low for low, high in pairwise(EDGES))
+    # Of each step of a table, the bin between two edges that it lies in, and how far past the lower one.
+    _PLACES: Sequence[tuple[int, float]] = _places(EDGES, _GRID)
 
     def __init__(self, prior_mean_s: float, state: Mapping[str, Any] | None = None) -> None:
         bins = len(self.EDGES)
@@ -207,7 +243,8 @@ class DurationCurve:
         self.open_before: float = state["open_before"] if state else 0.0
         self.pending: list[float] = list(state["pending"]) if state else []
         self._hazards: list[float] | None = None
-        self._chances: dict[tuple[float, float], list[float]] = {}
+        self._hazard_parts: list[int] = []
+        self._chances: dict[tuple[float, int], tuple[list[float], list[int], list[int]]] = {}
         self._parts: dict[float, float] = {}
 
     def to_state(self) -> dict[str, Any]:
@@ -242,10 +279,8 @@ class DurationCurve:
         self.counts = [count * keep for count in self.counts]
         self.counts[max(0, bisect_left(self.EDGES, duration_s / self.mean_s) - 1)] += 1.0
 
-    def watch(self, steps: Sequence[int]) -> None:
-        """Compare with everybody still busy, by how long they have been so far (`steps` of their elapsed times)."""
-        hazards = self._hazards or self._table()
-        open_hazard = sum([hazards[step] for step in steps])
+    def watch(self, open_hazard: float) -> None:
+        """Compare with everybody still busy, by what `hazards` says of how long they have been so far."""
         self.expected = max(0.0, self.expected + open_hazard - self.open_before)
         self.open_before = open_hazard
         if self.observed > self._PACE_MEMORY:
@@ -261,15 +296,27 @@ class DurationCurve:
         """Return the squared relative error that the pace may have."""
         return 1.0 / (self.observed + self._TRUST)
 
+    def hazards(self) -> list[int]:
+        """Return the cumulative hazard by step of the time elapsed, in `PARTS`."""
+        if not self._hazards:
+            self._table()
+        return self._hazard_parts
+
+    @property
+    def steps_per_s(self) -> float:
+        """How many steps of the tables make a second."""
+        return self._GRID / self.mean_s
+
     def hazard_until(self, elapsed_s: float) -> float:
         """Return the cumulative hazard at an age; the chance to outlive it is exp of minus that."""
         hazards = self._hazards or self._table()
-        return hazards[min(self._LAST, int(elapsed_s * self._GRID / self.mean_s))]
+        return hazards[min(LAST_STEP, int(elapsed_s * self._GRID / self.mean_s))]
 
-    def chances(self, steps: Sequence[int], horizon_s: float) -> list[float]:
-        """Return the chance to end within the horizon for each whose elapsed time is at one of these `steps`."""
-        table = self._chance_table(horizon_s)
-        return [table[step] for step in steps]
+    def chances(self, horizon_s: float) -> tuple[list[float], list[int], list[int]]:
+        """Return the chance to end within the horizon by the step of the time elapsed; it and its square in `PARTS`."""
+        # The pace moves a little at every look; in steps far finer than it is known, a table lives for many of them.
+        key = (horizon_s, round(self.pace() * _PACE_STEPS))
+        return self._chances.get(key) or self._chance_table(*key)
 
     def part_ended(self, horizon_s: float) -> float:
         """Return the share of a horizon that those who begin at an even pace within it have left when they end."""
@@ -282,35 +329,22 @@ class DurationCurve:
             self._parts[horizon_s] = part
         return part
 
-    def steps(self, since: Sequence[float], now: float) -> list[int]:
-        """Return elapsed times, of those busy *since* (longest first), as indices into the tables of any horizon."""
-        scale = self._GRID / self.mean_s
-        # Hardly anybody outlasts the table or begins in the future: a look at both ends spares comparing each.
-        if not since or (since[-1] <= now and (now - since[0]) * scale < self._LAST):
-            return [int((now - instant) * scale) for instant in since]
-        first, last = bisect_right(since, now - self._LAST / scale), bisect_right(since, now)
-        inside = [int((now - instant) * scale) for instant in since[first:last]]
-        return [self._LAST] * first + inside + [0] * (len(since) - last)
-
-    def _chance_table(self, horizon_s: float) -> list[float]:
-        # The pace moves a little at every look; in steps far finer than it is known, a table lives for many of them.
-        key = (horizon_s, round(self.pace() * _PACE_STEPS))
-        table = self._chances.get(key)
-        if table is None:
-            hazards = self._hazards or self._table()
-            tail = (hazards[self._LAST] - hazards[self._LAST // 2]) / (self._LAST - self._LAST // 2)
-            ahead, part = divmod(min(horizon_s / self.mean_s, 6.0) * self._GRID, 1.0)
-            far = [*hazards[int(ahead) :]]
-            far.extend([far[-1] + tail * step for step in range(1, int(ahead) + 2)])
-            pace = key[1] / _PACE_STEPS
-            table = [
-                1.0 - exp(-pace * (far[step] + (far[step + 1] - far[step]) * part - hazards[step]))
-                for step in range(self._LAST + 1)
-            ]
-            if len(self._chances) > 8:
-                self._chances.clear()
-            self._chances[key] = table
-        return table
+    def _chance_table(self, horizon_s: float, pace_step: int) -> tuple[list[float], list[int], list[int]]:
+        hazards = self._hazards or self._table()
+        tail = (hazards[LAST_STEP] - hazards[LAST_STEP // 2]) / (LAST_STEP - LAST_STEP // 2)
+        ahead, part = divmod(min(horizon_s / self.mean_s, 6.0) * self._GRID, 1.0)
+        far = [*hazards[int(ahead) :]]
+        far.extend([far[-1] + tail * step for step in range(1, int(ahead) + 2)])
+        pace = pace_step / _PACE_STEPS
+        chances = [
+            1.0 - exp(-pace * (near + (next_one - near) * part - now))
+            for near, next_one, now in zip(far, far[1:], hazards, strict=False)
+        ]
+        if len(self._chances) > 8:
+            self._chances.clear()
+        squares = [chance * chance for chance in chances]
+        tables = self._chances[horizon_s, pace_step] = chances, _parts(chances), _parts(squares)
+        return tables
 
     def _table(self) -> list[float]:
         """Build the cumulative hazards on a grid of steps, up to six means."""
@@ -320,16 +354,14 @@ class DurationCurve:
         for index in range(len(edges) - 1):
             at_edge.append(at_edge[-1] - log(1.0 - min(0.95, self.counts[index] / alive)))
             alive = max(0.5, alive - self.counts[index])
-        table: list[float] = []
-        index = 0
-        for step in range(self._LAST + 1):
-            at = step / self._GRID
-            while index < len(edges) - 2 and at > edges[index + 1]:
-                index += 1
-            slope = (at_edge[index + 1] - at_edge[index]) / (edges[index + 1] - edges[index])
-            table.append(at_edge[index] + slope * (at - edges[index]))
-        self._hazards = table
+        slopes = [(high - low) / width for low, high, width in zip(at_edge, at_edge[1:], self._WIDTHS, strict=False)]
+        table = [at_edge[bin_] + slopes[bin_] * past for bin_, past in self._PLACES]
+        self._hazards, self._hazard_parts = table, _parts(table)
         return table
+
+
+def _parts(table: Sequence[float]) -> list[int]:
+    return [int(PARTS * value) for value in table]
 
 
 def _cumulative(histogram: Sequence[float]) -> list[float]:

@@ -212,7 +212,8 @@ class Pacer:
 def _without_lost(floor: Floor) -> Floor:
     """Leave out people who have waited so long that the signal of how it ended must have been lost."""
     latest = floor.now - LOST_AFTER_S
-    if not any(since < latest for campaign in floor.campaigns for since in campaign.waiting):
+    oldest = min([min(campaign.waiting) for campaign in floor.campaigns if campaign.waiting], default=latest)
+    if oldest >= latest:
         return floor
     campaigns = [
         replace(campaign, waiting=tuple(since for since in campaign.waiting if since >= latest))

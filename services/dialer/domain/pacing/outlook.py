@@ -3,12 +3,13 @@
 import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from operator import mul, sub
 from typing import Any
 
-from services.dialer.domain.pacing.curves import RING_STEPS, DurationCurve, RingCurve
+from services.dialer.domain.pacing.curves import NEGLIGIBLE, RING_STEPS, DurationCurve, RingCurve, RingTable
 from services.dialer.domain.pacing.floor import Campaign, Cap, Floor, Mode
-from services.dialer.domain.pacing.roster import Crew, Roster
-from services.dialer.domain.pacing.spare import NEGLIGIBLE, Coins, Spare
+from services.dialer.domain.pacing.roster import Busy, Crew, Roster
+from services.dialer.domain.pacing.spare import EXACT_COINS, Spare
 
 # By when half of a new line's answers have come: the instant at which spare operators are counted.
 NEAR = 0.55
@@ -51,6 +52,36 @@ class Signals:
         return horizon_s - self.use * min(horizon_s, max(0.0, self.lead_s))
 
 
+class Answering:
+    """A campaign's ringing lines: what those answered by a horizon add up to."""
+
+    __slots__ = ("counts", "mean", "table")
+
+    def __init__(self, counts: Sequence[int], table: RingTable) -> None:
+        """Take how many lines have each age, and the chances by age."""
+        self.counts = counts
+        self.table = table
+        self.mean: float = sum(map(mul, counts, table.mean))
+
+    def variance(self) -> float:
+        """Return the sum of the lines' variances."""
+        return sum(map(mul, self.counts, self.table.variance))
+
+    def skew(self) -> float:
+        """Return the sum of their third central moments."""
+        return sum(map(mul, self.counts, self.table.skew))
+
+    def coins(self) -> list[tuple[float, int]]:
+        """Return the lines one by one: chances, and how many have each; negligible ones are left out."""
+        pairs = zip(self.table.mean, self.counts, strict=False)
+        return [(chance, count) for chance, count in pairs if count and chance > NEGLIGIBLE]
+
+
+# Modes that promise an operator to each line hold one for it until it ends; agentless lines hold none.
+_PROMISED = RingTable([1.0])
+_NONE = RingTable([0.0])
+
+
 class Outlook:
     """The chances of one snapshot; counts operators to spare at a near and a far horizon."""
 
@@ -79,9 +110,10 @@ class Outlook:
 
     def watch(self) -> None:
         """Let the curves compare themselves with everybody who is busy now."""
-        talking, wrapping = self._steps(self.roster.everyone)
-        self.talk.watch(talking)
-        self.wrapup.watch(wrapping)
+        everyone = self.roster.everyone
+        for busy, curve in ((everyone.talking, self.talk), (everyone.wrapping, self.wrapup)):
+            busy.see(self._tick, curve.steps_per_s)
+            curve.watch(busy.add_up(curve.hazards()))
 
     def horizon_s(self, quantile: float) -> float:
         """Return when this share of a new line's answers has come, each campaign weighed by its live lines."""
@@ -95,81 +127,100 @@ class Outlook:
 
     def chance(self, campaign: Campaign, horizon_s: float) -> float:
         """Return the chance that a new line of this campaign is answered by the horizon."""
-        return self.rings[campaign.id].chances(horizon_s)[0] if reserves_little(campaign) else 1.0
+        return self.rings[campaign.id].chances(horizon_s).chance[0] if reserves_little(campaign) else 1.0
 
-    def answering(self, campaign: Campaign, horizon_s: float) -> Coins:
-        """Return the chances of the ringing lines to be answered by the horizon, negligible ones left out.
+    def answering(self, campaign: Campaign, horizon_s: float) -> Answering:
+        """Return what is to come of the ringing lines by the horizon."""
+        if reserves_little(campaign):
+            return Answering(self._ages[campaign.id], self.rings[campaign.id].chances(horizon_s))
+        return Answering((len(campaign.ringing),), _NONE if campaign.mode is Mode.AGENTLESS else _PROMISED)
 
-        Modes that promise an operator to each line hold one for it until it ends.
-        """
-        if campaign.mode is Mode.AGENTLESS:
-            return ()
-        if not reserves_little(campaign):
-            return ((1.0, len(campaign.ringing)),)
-        table = self.rings[campaign.id].chances(horizon_s)
-        return [(chance, count) for age, count in self._ages[campaign.id] if (chance := table[age]) > NEGLIGIBLE]
-
-    def spares(self, horizon_s: float, answering: Mapping[str, Coins]) -> list[Spare]:
+    def spares(self, horizon_s: float, answering: Mapping[str, Answering]) -> list[Spare]:
         """Return the distribution of spare operators of each union at the horizon."""
         free_s = horizon_s + self.wait_s
         spares: list[Spare] = []
-        for union, crew in zip(self.roster.unions, self.roster.crews, strict=True):
-            finishing = self._finishing(crew, free_s)
+        for confined, crew in zip(self.roster.confined, self.roster.crews, strict=True):
             certain = crew.idle
-            coming: list[tuple[float, int]] = []
-            doubt = self.talk.doubt() * sum(finishing) ** 2
-            for campaign in self.floor.campaigns:
-                mask = self.roster.mask_of[campaign.id]
-                if mask and not mask & ~union and campaign.mode is not Mode.AGENTLESS:
+            coming: list[Answering] = []
+            doubt = 0.0
+            for index in confined:
+                campaign = self.floor.campaigns[index]
+                if campaign.mode is not Mode.AGENTLESS:
                     certain -= len(campaign.waiting)
-                    coming += answering[campaign.id]
-                    doubt += self.doubts[campaign.id] * expected(answering[campaign.id]) ** 2
-            spares.append(Spare(certain, finishing, coming, doubt))
+                    lines = answering[campaign.id]
+                    coming.append(lines)
+                    doubt += self.doubts[campaign.id] * lines.mean * lines.mean
+            spares.append(self._spare(certain, self._finishing(crew, free_s), coming, doubt))
         return spares
 
-    def _finishing(self, crew: Crew, horizon_s: float) -> list[float]:
-        """Return the chances of busy operators to be ready by the horizon."""
+    def _spare(self, certain: int, finishing: "Finishing", coming: Sequence[Answering], doubt: float) -> Spare:
+        """Return what is to spare; *doubt* is what the lines' estimates may be wrong by, as a variance.
+
+        Doubt counts in large pools only: in small ones the coins' own noise is far larger.
+        """
+        if finishing.number <= EXACT_COINS:
+            coins = [coin for lines in coming for coin in lines.coins()]
+            if finishing.number + sum([count for _, count in coins]) <= EXACT_COINS:
+                return Spare.exact(certain, finishing.chances(), coins)
+        mean, squares = finishing.mean, finishing.squares
+        # The sum of the cubes as it would be if all were alike: they are small, and it is the fastest to come by.
+        cubes = squares * squares / mean if mean > 0.0 else 0.0
+        variance = doubt + self.talk.doubt() * mean * mean + mean - squares
+        skew = mean - 3.0 * squares + 2.0 * cubes
+        spare = certain + mean
+        for lines in coming:
+            spare -= lines.mean
+            variance += lines.variance()
+            skew -= lines.skew()
+        return Spare(spare, variance, skew)
+
+    def _finishing(self, crew: Crew, horizon_s: float) -> "Finishing":
+        """Return the busy operators as coins that say whether they are ready by the horizon."""
         unsignalled_s = self.signals.unsignalled_s(horizon_s)
-        chances = [KEPT for ready_in_s in crew.promised.values() if ready_in_s <= horizon_s]
-        talking, wrapping = self._steps(crew)
-        if talking:
+        finishing = Finishing(sum([ready_in_s <= horizon_s for ready_in_s in crew.promised.values()]))
+        if crew.talking.since:
             # A conversation must end early enough to leave time for its wrap-up.
             talk_s = round(16.0 * unsignalled_s * self.wrapup.part_ended(unsignalled_s)) / 16.0
-            chances += self.talk.chances(talking, talk_s)
-        if wrapping:
-            chances += self.wrapup.chances(wrapping, unsignalled_s)
-        return chances
-
-    def _steps(self, crew: Crew) -> tuple[list[int], list[int]]:
-        """Return how long those talking and wrapping up have done so, as indices into the tables of chances."""
-        key = (self._tick, self.talk.mean_s, self.wrapup.mean_s)
-        steps = crew.memo.get(key)
-        if steps is None:
-            crew.memo.clear()
-            steps = self.talk.steps(crew.talking, self._tick), self.wrapup.steps(crew.wrapping, self._tick)
-            crew.memo[key] = steps
-        return steps
+            crew.talking.see(self._tick, self.talk.steps_per_s)
+            finishing.add(crew.talking, *self.talk.chances(talk_s))
+        if crew.wrapping.since:
+            crew.wrapping.see(self._tick, self.wrapup.steps_per_s)
+            finishing.add(crew.wrapping, *self.wrapup.chances(unsignalled_s))
+        return finishing
 
 
-def expected(coins: Coins) -> float:
-    """Return how many of the lines are answered on average."""
-    return sum([chance * count for chance, count in coins])
+class Finishing:
+    """Busy operators who may be ready by a horizon: how many, and what their chances and the squares add up to."""
+
+    __slots__ = ("_parts", "kept", "mean", "number", "squares")
+
+    def __init__(self, kept: int) -> None:
+        """Begin with those who promised to be ready in time."""
+        self.kept = kept
+        self.number = kept
+        self.mean = kept * KEPT
+        self.squares = kept * KEPT * KEPT
+        self._parts: list[tuple[Sequence[int], list[float]]] = []
+
+    def add(self, busy: Busy, chances: list[float], parts: list[int], squares: list[int]) -> None:
+        """Take in more of them, and the tables of chances by how long they have been busy."""
+        self._parts.append((busy.steps, chances))
+        self.number += len(busy.steps)
+        self.mean += busy.add_up(parts)
+        self.squares += busy.add_up(squares)
+
+    def chances(self) -> list[float]:
+        """Return the chances one by one."""
+        return [KEPT] * self.kept + [table[step] for steps, table in self._parts for step in steps]
 
 
-def _ages(since: Sequence[float], now: float) -> list[tuple[int, int]]:
-    """Return how many lines have each age, as indices into the tables of chances; a line of the future is new."""
-    if not since:
-        return []
+def _ages(since: Sequence[float], now: float) -> list[int]:
+    """Return how many lines have each age in whole seconds; a line of the future is new."""
     # Lines mostly come in the order they began, which sorting makes use of; then a search per second, not one per line.
     born = sorted(since)
-    ages: list[tuple[int, int]] = []
-    younger = len(born)
-    for age in range(min(RING_STEPS, max(0, int(now - born[0]))) + 1):
-        older = bisect_right(born, now - age - 1.0, 0, younger) if age < RING_STEPS else 0
-        if older < younger:
-            ages.append((age, younger - older))
-            younger = older
-    return ages
+    oldest = min(RING_STEPS, max(0, int(now - born[0]))) if born else 0
+    older = [bisect_right(born, now - age) for age in range(1, oldest + 1)]
+    return list(map(sub, [len(born), *older], [*older, 0]))
 
 
 def reserves_little(campaign: Campaign) -> bool:

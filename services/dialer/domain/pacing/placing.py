@@ -1,13 +1,14 @@
 """Handing out lines: one at a time, to the campaign furthest behind its weight, as long as each is allowed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
+from typing import TypeVar
 
 from services.dialer.domain.pacing.budget import Budget
 from services.dialer.domain.pacing.floor import Campaign, Cap, Decision, Floor, Mode
-from services.dialer.domain.pacing.outlook import FAR, NEAR, Outlook, expected, reserves_little
-from services.dialer.domain.pacing.spare import Coins, Spare
+from services.dialer.domain.pacing.outlook import FAR, NEAR, Answering, Outlook, reserves_little
+from services.dialer.domain.pacing.spare import Spare
 
 IDLE_DECISION_S = 5.0
 BUSY_DECISION_S = 0.5
@@ -19,12 +20,13 @@ FAR_RISK = 2.0
 NEARLY_CERTAIN = 0.0015
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Bid:
     """One campaign's claim on the pool while lines are handed out."""
 
     campaign: Campaign
     unions: Sequence[int]
+    answering: Answering  # its lines that ring, at the near horizon
     weight: float
     room: int
     budget: float = 0.0  # abandonments left in the tightest window
@@ -34,10 +36,10 @@ class Bid:
     near: float = 1.0  # chance that a new line is answered by the near horizon
     far: float = 1.0
     doubt: float = 0.0
+    answer_rate: float = 0.0
     answers: float = 0.0  # expected from its lines, those placed now included
     lines: int = 0
     risk: float = 0.0
-    chances: Coins = ()
 
     @property
     def counted(self) -> bool:
@@ -55,10 +57,33 @@ def place(floor: Floor, outlook: Outlook, budgets: Mapping[Cap, Budget]) -> Deci
     hand.deal(outlook.roster.everyone.staffed * MAX_LINES_PER_OPERATOR - live)
     return Decision(
         {bid.campaign.id: bid.lines for bid in bids},
-        {bid.campaign.id: _sentence(bid, hand) for bid in bids},
-        {bid.campaign.id: _numbers(bid, hand) for bid in bids},
+        _Told(hand, _sentence),
+        _Told(hand, _numbers),
         BUSY_DECISION_S if floor.operators and any(bid.room for bid in bids) else IDLE_DECISION_S,
     )
+
+
+_Telling = TypeVar("_Telling")
+
+
+class _Told(Mapping[str, _Telling]):
+    """What is told of each campaign's lines, put into words when it is read: of most decisions nobody reads any."""
+
+    def __init__(self, hand: "_Hand", tell: "Callable[[Bid, _Hand], _Telling]") -> None:
+        self._hand = hand
+        self._tell = tell
+
+    def __getitem__(self, campaign_id: str) -> _Telling:
+        for bid in self._hand.bids:
+            if bid.campaign.id == campaign_id:
+                return self._tell(bid, self._hand)
+        raise KeyError(campaign_id)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([bid.campaign.id for bid in self._hand.bids])
+
+    def __len__(self) -> int:
+        return len(self._hand.bids)
 
 
 class _Hand:
@@ -67,9 +92,10 @@ class _Hand:
     def __init__(self, outlook: Outlook, bids: Sequence[Bid], near_s: float) -> None:
         self.outlook = outlook
         self.bids = bids
+        self.handling_s = outlook.talk.mean_s + outlook.wrapup.mean_s
         self.near_s = near_s
         self.idle = [crew.idle for crew in outlook.roster.crews]
-        self.near = outlook.spares(near_s, {bid.campaign.id: bid.chances for bid in bids})
+        self.near = outlook.spares(near_s, {bid.campaign.id: bid.answering for bid in bids})
         self.expected = [spare.mean for spare in self.near]
         self._far: list[Spare] | None = None
         # Operators spoken for: by people waiting, and by lines that are counted against idle operators.
@@ -133,32 +159,22 @@ class _Hand:
             most = max(0, min(most, *[int(each * self.idle[index]) - self.held[index] for index in bid.unions]))
             if not most or not any(self.weighed[index] for index in bid.unions):
                 return most
-        # The risk grows with every line: feel ahead in growing steps, then halve the last one.
-        if not self.allows(bid, 0):
+        bid.risk = max([self.near[index].chance_none() for index in bid.unions])
+        near = _most(most, lambda lines: self.allows(bid, self.near, bid.near, 1.0, lines))
+        if not near:
             return 0
-        low, high = 1, min(most, 2)
-        while low < high and self.allows(bid, high - 1):
-            low, high = high, min(most, 2 * high)
-        high = max(low, high - 1)  # the last step was too long, unless there was none
-        while low < high:
-            middle = (low + high) // 2
-            if self.allows(bid, middle):
-                low = middle + 1
-            else:
-                high = middle
-        return low
+        far = self._far or self.far()
+        if self.allows(bid, far, bid.far, FAR_RISK, near - 1):
+            return near
+        return _most(near - 1, lambda lines: self.allows(bid, far, bid.far, FAR_RISK, lines))
 
-    def allows(self, bid: Bid, before: int) -> bool:
-        """Tell whether another line may be placed after so many, by what both horizons risk."""
-        near_doubt = _more_doubt(bid, bid.near, before)
-        risks = [self.near[index].chance_none(before, bid.near, near_doubt) for index in bid.unions]
-        bid.risk = max(risks) if not before else bid.risk
-        if any(risk > self.limits[index] for risk, index in zip(risks, bid.unions, strict=True)):
-            return False
-        far, doubt = self.far(), _more_doubt(bid, bid.far, before)
-        return all(
-            far[index].chance_none(before, bid.far, doubt) <= FAR_RISK * self.limits[index] for index in bid.unions
-        )
+    def allows(self, bid: Bid, spares: Sequence[Spare], chance: float, risk: float, before: int) -> bool:
+        """Tell whether another line may be placed after so many, by what one horizon risks."""
+        doubt = _more_doubt(bid, chance, before) if before else 0.0
+        for index in bid.unions:
+            if spares[index].chance_none(before, chance, doubt) > risk * self.limits[index]:
+                return False
+        return True
 
     def add(self, bid: Bid, lines: int) -> None:
         """Take in more lines of this campaign."""
@@ -173,6 +189,21 @@ class _Hand:
         bid.answers += lines * bid.near
 
 
+def _most(most: int, allows: Callable[[int], bool]) -> int:
+    """Return how many lines may be placed: the risk grows with each, so feel ahead in growing steps, then halve."""
+    low, high = 0, min(most, 1)
+    while low < high and allows(high - 1):
+        low, high = high, min(most, 2 * high)
+    high = max(low, high - 1)  # the last step was too long, unless there was none
+    while low < high:
+        middle = (low + high) // 2
+        if allows(middle):
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
 def _more_doubt(bid: Bid, chance: float, lines: int) -> float:
     """Return what more lines add to the doubt of a sum, which grows with its square: d·((a + c)² − a²)."""
     more = lines * chance
@@ -180,36 +211,37 @@ def _more_doubt(bid: Bid, chance: float, lines: int) -> float:
 
 
 def _bid(campaign: Campaign, outlook: Outlook, near_s: float) -> Bid:
-    room = max(0, min(campaign.max_lines - len(campaign.ringing), campaign.leads_left))
-    bid = Bid(campaign, outlook.roster.unions_over(campaign.id), _weight(campaign), room)
-    bid.chances = outlook.answering(campaign, near_s)
-    bid.answers = expected(bid.chances)
+    room = min(campaign.max_lines - len(campaign.ringing), campaign.leads_left)
+    answering = outlook.answering(campaign, near_s)
+    bid = Bid(campaign, outlook.roster.over[campaign.id], answering, _weight(campaign), max(0, room))
+    bid.answers = answering.mean
     bid.near = outlook.chance(campaign, near_s)
     bid.doubt = outlook.doubts[campaign.id]
+    bid.answer_rate = outlook.rings[campaign.id].rate.rate()
     return bid
 
 
 def _take_limits(bids: Sequence[Bid], budgets: Mapping[Cap, Budget]) -> None:
     """Give each bid what the most restrictive of its caps allows; a cap without room for risk leaves none."""
     by_campaign = {bid.campaign.id: bid for bid in bids}
-    hands: dict[str, float] = {}
-    limits: dict[str, float] = {}
+    capped: dict[str, tuple[float, float]] = {}  # the least limit, and the least in hand
     for cap, budget in budgets.items():
+        waiting, answers = 0, 0.0
         under = [by_campaign[name] for name in cap.campaigns if name in by_campaign]
-        if not under:
-            continue
-        waiting = sum([len(bid.campaign.waiting) for bid in under])
-        limit, hand = budget.limit(waiting, sum([bid.answers for bid in under])), budget.in_hand()
+        for bid in under:
+            waiting += len(bid.campaign.waiting)
+            answers += bid.answers
+        hand = budget.in_hand()
+        limit = budget.limit(hand, waiting, answers)
         for bid in under:
             name = bid.campaign.id
-            limits[name] = min(limit, limits.get(name, limit))
-            hands[name] = min(hand, hands.get(name, hand))
+            least = capped.get(name)
+            capped[name] = (limit, hand) if least is None else (min(limit, least[0]), min(hand, least[1]))
     for bid in bids:
-        name = bid.campaign.id
-        bid.budget = hands.get(name, 0.0)
+        limit, bid.budget = capped.get(bid.campaign.id, (0.0, 0.0))
         if reserves_little(bid.campaign):
-            bid.own = limits.get(name, 0.0)
-        elif bid.campaign.mode is Mode.AGENTLESS and limits.get(name, 1.0) <= 0.0:
+            bid.own = limit
+        elif bid.campaign.mode is Mode.AGENTLESS and limit <= 0.0 and bid.campaign.id in capped:
             bid.room = 0
         bid.calm = bid.own or NEARLY_CERTAIN
 
@@ -257,7 +289,7 @@ def _numbers(bid: Bid, hand: _Hand) -> dict[str, float]:
         "limit": bid.limit,
         "budget": bid.budget,
         "answers_coming": bid.answers,
-        "answer_rate": hand.outlook.rings[bid.campaign.id].rate.rate(),
-        "handling_s": hand.outlook.talk.mean_s + hand.outlook.wrapup.mean_s,
+        "answer_rate": bid.answer_rate,
+        "handling_s": hand.handling_s,
         "horizon_s": hand.near_s,
     }

@@ -5,15 +5,13 @@ waiting and the lines answered by then. Each operator and line is a coin of its 
 """
 
 from collections.abc import Sequence
-from math import erf, hypot, sqrt
+from math import erf, sqrt
 
 Coins = Sequence[tuple[float, int]]
 """Chances, and how many lines have each: lines of one age are alike."""
 
 # Up to so many coins the sum is convolved exactly (tens of microseconds); above it three moments are close enough.
 EXACT_COINS = 30
-# A coin below this changes no decision; leaving it out keeps the exact sum small when many old lines still ring.
-NEGLIGIBLE = 0.002
 _SQRT_2 = sqrt(2.0)
 
 
@@ -22,39 +20,40 @@ class Spare:
 
     __slots__ = ("_floor", "_mass", "_mean", "_skew", "_variance")
 
-    def __init__(self, certain: int, finishing: Sequence[float], answering: Coins, doubt: float = 0.0) -> None:
-        """*certain* is idle less waiting; the others are chances to finish and to be answered by the horizon.
-
-        *doubt* is the variance that all chances of a kind bring in together, being estimates. It counts in large
-        pools only: in small ones the coins' own noise is far larger.
-        """
+    def __init__(self, mean: float, variance: float, skew: float) -> None:
+        """Describe many coins by their sum's mean, variance and third central moment."""
         self._mass: list[float] | None = None
-        self._floor = certain
-        self._variance, self._skew = doubt, 0.0
-        coming, going = sum(finishing), 0.0
+        self._floor = 0
+        self._mean, self._variance, self._skew = mean, variance, skew
+
+    @classmethod
+    def exact(cls, certain: int, finishing: Sequence[float], answering: Coins) -> "Spare":
+        """Toss few coins: *certain* is idle less waiting, the others finish and are answered by the horizon."""
+        mass = [1.0]
+        mean = certain + sum(finishing)
+        for chance in finishing:
+            mass = _toss(mass, chance)
         lines = 0
         for chance, count in answering:
-            one = chance * (1.0 - chance)
             lines += count
-            going += count * chance
-            self._variance += count * one
-            self._skew -= count * one * (1.0 - 2.0 * chance)
-        self._mean = certain + coming - going
-        if len(finishing) + lines <= EXACT_COINS:
-            mass = [1.0]
-            for chance in finishing:
-                mass = _toss(mass, chance)
-            for chance, count in answering:
-                for _ in range(count):
-                    mass = _toss(mass, 1.0 - chance)
-            self._mass = mass
-            self._floor -= lines
-            return
-        squares = hypot(*finishing) ** 2
-        # The sum of the cubes as it would be if all were alike: they are small, and it is the fastest to come by.
-        cubes = squares * squares / coming if coming > 0.0 else 0.0
-        self._variance += coming - squares
-        self._skew += coming - 3.0 * squares + 2.0 * cubes
+            mean -= count * chance
+            for _ in range(count):
+                mass = _toss(mass, 1.0 - chance)
+        spare = cls(mean, 0.0, 0.0)
+        spare._mass, spare._floor = mass, certain - lines
+        return spare
+
+    @classmethod
+    def of(cls, certain: int, finishing: Sequence[float], answering: Coins) -> "Spare":
+        """Return the distribution, whichever way suits so many coins."""
+        if len(finishing) + sum([count for _, count in answering]) <= EXACT_COINS:
+            return cls.exact(certain, finishing, answering)
+        ones = [(-1.0, chance, count) for chance, count in answering] + [(1.0, chance, 1) for chance in finishing]
+        return cls(
+            certain + sum([sign * chance * count for sign, chance, count in ones]),
+            sum([count * chance * (1.0 - chance) for _, chance, count in ones]),
+            sum([sign * count * chance * (1.0 - chance) * (1.0 - 2.0 * chance) for sign, chance, count in ones]),
+        )
 
     @property
     def mean(self) -> float:
@@ -80,14 +79,18 @@ class Spare:
         if self._mass is not None:
             floor = self._floor - lines
             return min(1.0, sum(self._mass_with(lines, chance)[: 1 - floor])) if floor <= 0 else 0.0
-        one = chance * (1.0 - chance)
-        deviation = sqrt(max(self._variance + lines * one + doubt, 1e-9))
+        more = lines * chance * (1.0 - chance)
+        variance = self._variance + more + doubt
+        if variance < 1e-9:
+            variance = 1e-9
+        deviation = sqrt(variance)
         z = (0.5 - self._mean + lines * chance) / deviation
         # A poor list's answers are skewed, and the tail is what the decision hangs on. The correction is bounded so
         # that one more idle operator can never make the chance look higher.
-        skew = self._skew - lines * one * (1.0 - 2.0 * chance)
-        bend = min(0.15, max(-0.15, skew / (6.0 * deviation**3)))
-        return 0.5 * (1.0 + erf((z - bend * (min(z * z, 9.0) - 1.0)) / _SQRT_2))
+        bend = (self._skew - more * (1.0 - 2.0 * chance)) / (6.0 * deviation * variance)
+        bend = 0.15 if bend > 0.15 else -0.15 if bend < -0.15 else bend  # comparing is faster than min and max
+        square = z * z
+        return 0.5 * (1.0 + erf((z - bend * ((square if square < 9.0 else 9.0) - 1.0)) / _SQRT_2))
 
     def _mass_with(self, lines: int, chance: float) -> list[float]:
         mass = self._mass or [1.0]
