@@ -306,6 +306,7 @@ async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make
             clock=clock,
             new_id=make_id,
             catch_up=rings.catch_up,
+            false_machine_share=settings.false_machine_share,
         )
 
     async def enrol(operator_id: UUID, name: str) -> Operator:

@@ -8,10 +8,12 @@ import pytest
 
 from services.dialer.domain.attempts import AttemptState, Outcome
 from services.dialer.domain.campaigns import Campaign, CampaignState, Plan, one_by_one
+from services.dialer.domain.caps import AbandonmentLimit
+from services.dialer.domain.gate.facts import CampaignCounts, Counts, DoNotCallList, Scrub
 from services.dialer.domain.leads import Lead, LeadState, Person, Phone, Stream
 from services.dialer.domain.pacing import Mode
 from services.dialer.packloader import load_packs
-from services.dialer.ports import Fence, Pool
+from services.dialer.ports import Fence, GateHistory, Pool
 from services.dialer.usecases.packgate import PackGatekeeper
 from services.dialer.workers.hopper import Hopper
 from tests.dialer.samples import attempt
@@ -121,3 +123,35 @@ async def test_nobody_is_handed_out_twice_when_the_queue_runs_dry_in_the_middle(
     rest = await hopper.take(calm, 5, NOON + timedelta(seconds=1), {})
     assert len(first) == 4
     assert len({candidate.lead.id for candidate in rest}) == len(rest) == 2
+
+
+async def test_pacing_hears_under_which_law_and_in_which_zone_a_campaign_calls(
+    gatekeeper: PackGatekeeper, campaign: Campaign
+) -> None:
+    hopper = Hopper(campaign.id, store_with(campaign, 2), gatekeeper, Fence(campaign.pool_id, 1))
+    assert (hopper.limits, hopper.zone) == (set(), None)
+    await hopper.take(campaign, 1, NOON, {})
+    assert (hopper.limits, hopper.zone) == ({AbandonmentLimit(0.03, "day")}, "Europe/London")
+
+
+@pytest.mark.parametrize(
+    ("phone", "zone", "limit"),
+    [
+        (BRITISH, "Europe/London", AbandonmentLimit(0.03, "day")),
+        (Phone("+14165550100", "digest", "landline", "CA"), "America/Toronto", AbandonmentLimit(0.05, "month")),
+        (Phone("+12125550100", "digest", "landline", "US"), "America/New_York", AbandonmentLimit(0.03, "block")),
+    ],
+)
+def test_a_verdict_says_what_the_law_of_the_place_allows_of_abandoned_calls(
+    gatekeeper: PackGatekeeper, campaign: Campaign, phone: Phone, zone: str, limit: AbandonmentLimit
+) -> None:
+    person = Person(name="Ann", country=phone.country, time_zone=zone)
+    lead = replace(waiting(campaign.id, 1), person=person, phones=(phone,))
+    selling = replace(campaign, plan=campaign.plan.model_copy(update={"purpose": "marketing"}))
+    at = NOON + timedelta(hours=7)  # an hour at which all of the United States may be called
+    lists: tuple[DoNotCallList, ...] = ("tps", "ctps", "ca_dncl", "us_national_dnc", "us_state_dnc")
+    unlisted: dict[DoNotCallList, Scrub] = {name: Scrub(at.date(), listed=False) for name in lists}
+    record = CampaignCounts(NOON, windows={limit.window: Counts(100, 0)})
+    history = GateHistory(suppressed=False, scrubs=unlisted, record=record)
+    verdict = gatekeeper.judge(selling, lead, history, at)
+    assert (verdict.held_by, verdict.limits, verdict.zone) == (None, (limit,), zone)

@@ -19,6 +19,7 @@ from prometheus_client import REGISTRY
 from services.dialer.domain import operators as rules
 from services.dialer.domain.attempts import Attempt
 from services.dialer.domain.campaigns import Plan
+from services.dialer.domain.caps import AbandonmentLimit, caps_of
 from services.dialer.domain.leads import CallStep, MessageStep
 from services.dialer.domain.operators import Operator
 from services.dialer.domain.pacing import Mode, Pacer
@@ -538,6 +539,26 @@ async def test_who_was_not_reached_gets_the_campaigns_message(world: World) -> N
     [row] = await world.rows("SELECT topic FROM outbox WHERE type LIKE 'notifier.%'")
     assert row["topic"] == "notifier.requests.v1"
     assert [one["result"] for one in await facts(world, "dialer.lead.finished")] == ["not_reached"]
+
+
+async def test_pacing_is_told_the_plans_caps_and_those_of_the_law(world: World) -> None:
+    world.gate.limits = (AbandonmentLimit(0.05, "month"),)
+    campaign = await floor.lay_out(world.campaigns, world.pool, CLOCK.now(), leads=30)
+    keeper = world.keeper()
+    desk, stop = world.desk(keeper), asyncio.Event()
+    async with running(keeper), asyncio.TaskGroup() as tasks:
+        tasks.create_task(work(world, desk, uuid4(), stop))
+
+        async def told() -> set[tuple[float, float, float]]:
+            state = await world.store.load_pacing(campaign.pool_id) or {"budgets": []}
+            windows = [(row["cap"][1], row["cap"][3][1], row["cap"][3][2]) for row in state["budgets"]]
+            return {window for window in windows if window[0] == 0.05}
+
+        await until(told)
+        laws = await told()
+        stop.set()
+    expected = caps_of(campaign, world.gate.limits, "Europe/London", CLOCK.now())
+    assert laws == {(0.05, cap.window.seconds, cap.window.anchor) for cap in expected if cap.rate == 0.05}
 
 
 async def test_a_pool_is_handed_over_in_the_middle_of_a_call(world: World) -> None:

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.dialer.domain.campaigns import Campaign
+from services.dialer.domain.caps import AbandonmentLimit
 from services.dialer.domain.leads import Lead
 from services.dialer.ports import GateHistory
 from services.dialer.usecases.gatekeeper import Verdict
@@ -15,6 +16,7 @@ class OneRuleGate:
     def __init__(self) -> None:
         """Hold nobody back."""
         self.deferred: dict[UUID, timedelta] = {}
+        self.limits: tuple[AbandonmentLimit, ...] = ()
 
     def judge(
         self, campaign: Campaign, lead: Lead, history: GateHistory, now: datetime, *, channel: str = "voice"
@@ -24,7 +26,8 @@ class OneRuleGate:
         if history.suppressed:
             return Verdict(False, held_by="suppressed")
         wait = self.deferred.get(lead.contact_id)
-        return Verdict(True) if wait is None else Verdict(False, until=now + wait, held_by="hours")
+        allowed = Verdict(True, limits=self.limits, zone="Europe/London")
+        return allowed if wait is None else Verdict(False, until=now + wait, held_by="hours")
 
     def judge_again(self, verdict: Verdict, now: datetime) -> Verdict:
         """Return the same verdict."""

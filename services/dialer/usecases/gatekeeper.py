@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from services.dialer.domain.campaigns import Campaign
+from services.dialer.domain.caps import AbandonmentLimit
 from services.dialer.domain.leads import Lead
 from services.dialer.ports import CapNow, GateHistory
 
@@ -24,6 +25,10 @@ class Verdict:
     min_ring_s: int = 15
     caps: tuple[CapNow, ...] = ()
     """The caps of all rules that apply, to be checked again under lock when the attempt is reserved."""
+    limits: tuple[AbandonmentLimit, ...] = ()
+    """What the laws of the place say about abandoned calls: pacing keeps to it for the whole campaign."""
+    zone: str | None = None
+    """The time zone that the person named, else one of those where they may be."""
     stored: Mapping[str, Any] = field(default_factory=dict[str, Any])
     facts: object = None
     """What was asked about, to ask again at the instant of dialing; only the gatekeeper that made it looks inside."""

@@ -10,8 +10,9 @@ import phonenumbers
 
 from services.dialer.domain import gate
 from services.dialer.domain.campaigns import WEEKDAYS, Campaign, Hours, Plan
+from services.dialer.domain.caps import AbandonmentLimit
 from services.dialer.domain.gate import facts as gate_facts
-from services.dialer.domain.gate.packs import NeedScrub
+from services.dialer.domain.gate.packs import LimitAbandonment, NeedScrub
 from services.dialer.domain.leads import Lead, Person
 from services.dialer.domain.pacing import Mode
 from services.dialer.ports import CapNow, GateHistory
@@ -48,12 +49,14 @@ class PackGatekeeper:
     def __init__(self, packs: Callable[[], gate.Packs]) -> None:
         """Ask *packs* anew for each lead, so that a new version is in force at once."""
         self._packs = packs
+        self._limits_of: gate.Packs | None = None
+        self._limit_by_rule: dict[str, AbandonmentLimit] = {}
 
     def judge(
         self, campaign: Campaign, lead: Lead, history: GateHistory, now: datetime, *, channel: str = "voice"
     ) -> Verdict:
         """Return whether the lead may be called, or written to, at *now*."""
-        return self._verdict(campaign, facts_of(campaign, lead, history, channel), now)
+        return self._verdict(campaign, lead, facts_of(campaign, lead, history, channel), now)
 
     def judge_again(self, verdict: Verdict, now: datetime) -> Verdict:
         """Return what the same facts say at *now*, the instant of dialing."""
@@ -65,8 +68,9 @@ class PackGatekeeper:
     def zones(self, lead: Lead) -> tuple[str, ...]:
         """Return where the lead's person may be: the time zone they named, else all that number and address allow."""
         packs, person, phone = self._packs(), lead.person, lead.phone
-        if person.time_zone is not None and _exists(person.time_zone):
-            return (person.time_zone,)
+        named = _zone(person)
+        if named is not None:
+            return (named,)
         return gate.candidate_zones(phone.e164, _address(person), packs, phone.kind)
 
     def may_ever_call(self, plan: Plan, countries: Collection[str], now: datetime) -> bool:
@@ -83,7 +87,7 @@ class PackGatekeeper:
         ]
         return not examples or any(gate.first_hour(one, packs, now) is not None for one in examples)
 
-    def _verdict(self, campaign: Campaign, facts: gate.Facts, now: datetime) -> Verdict:
+    def _verdict(self, campaign: Campaign, lead: Lead, facts: gate.Facts, now: datetime) -> Verdict:
         packs = self._packs()
         short = gate.check(facts, packs, now)
         if short.decision != "allow":
@@ -92,7 +96,28 @@ class PackGatekeeper:
         decision = gate.decide(facts, packs, now)
         stored = {"decision": decision.to_json(), "facts": gate.write_facts(facts, now)}
         caps = tuple(_cap(counter, facts, campaign) for counter in gate.counters(facts, packs, now))
-        return Verdict(True, min_ring_s=decision.min_ring_s, caps=caps, stored=stored, facts=facts)
+        return Verdict(
+            True,
+            min_ring_s=decision.min_ring_s,
+            caps=caps,
+            limits=self._limits(decision, packs),
+            zone=_zone(lead.person) or next(iter(decision.zones), None),
+            stored=stored,
+            facts=facts,
+        )
+
+    def _limits(self, decision: gate.Decision, packs: gate.Packs) -> tuple[AbandonmentLimit, ...]:
+        """Return what the rules that took part say about abandoned calls."""
+        if self._limits_of is not packs:
+            self._limits_of = packs
+            self._limit_by_rule = {
+                rule.id: _limit(rule.effect)
+                for pack in packs.all_packs()
+                for rule in pack.rules
+                if isinstance(rule.effect, LimitAbandonment)
+            }
+        found = self._limit_by_rule
+        return tuple(found[rule.id] for rule in decision.rules if rule.id in found)
 
 
 def _waits_for_list(short: gate.Verdict, facts: gate.Facts, packs: gate.Packs) -> bool:
@@ -104,6 +129,11 @@ def _waits_for_list(short: gate.Verdict, facts: gate.Facts, packs: gate.Packs) -
     return isinstance(effect, NeedScrub) and not any(
         facts.scrubs[name].listed for name in effect.lists if name in facts.scrubs
     )
+
+
+def _limit(effect: LimitAbandonment) -> AbandonmentLimit:
+    wait_s = 2.0 if effect.connect_within_ms is None else effect.connect_within_ms / 1000.0
+    return AbandonmentLimit(effect.cap_ppm / 1_000_000, effect.window, wait_s)
 
 
 def _cap(counter: gate.Counter, facts: gate.Facts, campaign: Campaign) -> CapNow:
@@ -131,12 +161,12 @@ def _examples(country: str) -> Iterator[tuple[gate_facts.LineType, str]]:
             yield line_type, phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
 
 
-def _exists(time_zone: str) -> bool:
+def _zone(person: Person) -> str | None:
+    """Return the time zone that the person named, if there is one of that name."""
     try:
-        ZoneInfo(time_zone)
+        return None if person.time_zone is None else ZoneInfo(person.time_zone).key
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
+        return None
 
 
 def facts_of(campaign: Campaign, lead: Lead, history: GateHistory, channel: str) -> gate.Facts:

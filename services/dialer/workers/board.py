@@ -69,8 +69,10 @@ class Board:
         gatekeeper: Gatekeeper,
         clock: Clock,
         new_id: NewId,
+        false_machine_share: float = 0.0,
     ) -> None:
         """Begin with an empty view; nothing is dialed before it is filled."""
+        self.false_machine_share = false_machine_share
         self.pool = pool
         self.fence = fence
         self.app = f"galw-{pool.id}"

@@ -30,12 +30,6 @@ _KINDS = {
 }
 
 
-CALENDAR_DAY = pacing.Window(anchor=0.0)
-"""From midnight to midnight, in UTC."""
-
-BLOCK_S = 30 * 86_400.0
-
-
 class FloorBook:
     """Collects what happened since the last decision."""
 
@@ -51,6 +45,7 @@ class FloorBook:
         operators: Mapping[UUID, Operator],
         calls: Mapping[UUID, LiveCall],
         silent: frozenset[UUID],
+        caps: Iterable[pacing.Cap],
     ) -> pacing.Floor:
         """Return the pool as it stands, with the events since the last time."""
         running = list(campaigns)
@@ -59,7 +54,7 @@ class FloorBook:
             now=now.timestamp(),
             operators=tuple(_operator(o, running, silent, now) for o in operators.values()),
             campaigns=tuple(_campaign(c, calls) for c in running),
-            caps=tuple(cap for campaign in running for cap in _caps(campaign)),
+            caps=tuple(caps),
             events=events,
         )
 
@@ -147,11 +142,3 @@ def _campaign(campaign: Campaign, calls: Mapping[UUID, LiveCall]) -> pacing.Camp
         waiting=waiting,
         ratio=campaign.plan.ratio,
     )
-
-
-def _caps(campaign: Campaign) -> tuple[pacing.Cap, ...]:
-    """Return the campaign's cap for each window that a law may count: the day, and thirty days from its launch."""
-    names, rate = (str(campaign.id),), campaign.plan.pacing_cap
-    launched_at = campaign.launched_at.timestamp() if campaign.launched_at else 0.0
-    block = pacing.Window(pacing.WindowKind.BLOCK, BLOCK_S, launched_at)
-    return pacing.Cap(names, rate, window=CALENDAR_DAY), pacing.Cap(names, rate, window=block)

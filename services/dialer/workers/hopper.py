@@ -9,6 +9,7 @@ from uuid import UUID
 
 from services.dialer.domain import leads as lead_rules
 from services.dialer.domain.campaigns import SEVERAL_LINES, Campaign, one_by_one
+from services.dialer.domain.caps import AbandonmentLimit
 from services.dialer.domain.leads import Lead, MessageStep, Stream
 from services.dialer.domain.operators import Operator
 from services.dialer.ports import Change, Fence, PoolStore
@@ -66,6 +67,10 @@ class Hopper:
         self.held: dict[str, int] = {}
         self.one_by_one = False
         """Whether all that was left at the last look may be called with an operator waiting, and not otherwise."""
+        self.limits: set[AbandonmentLimit] = set()
+        """What the laws that the campaign's people live under say about abandoned calls."""
+        self.zone: str | None = None
+        """Where the first of them lives: where the campaign's own day begins and ends."""
 
     async def take(
         self, campaign: Campaign, count: int, now: datetime, free: Mapping[UUID, Operator]
@@ -137,6 +142,10 @@ class Hopper:
             queue.asked_at = now
         return queue
 
+    def _note(self, verdict: Verdict) -> None:
+        self.limits.update(verdict.limits)
+        self.zone = self.zone or verdict.zone
+
     async def _judge(self, campaign: Campaign, leads: list[Lead], now: datetime, channel: str = "voice") -> _Judged:
         histories = await self._store.load_history(leads, now - HISTORY, now)
         judged = _Judged()
@@ -144,12 +153,14 @@ class Hopper:
         for lead, history in zip(leads, histories, strict=True):
             verdict = self._gatekeeper.judge(campaign, lead, history, now, channel=channel)
             if verdict.allowed:
+                self._note(verdict)
                 judged.allowed.append(Candidate(lead, verdict))
                 continue
             if channel == "voice" and campaign.plan.mode in SEVERAL_LINES:
                 # What forbids several lines at once may allow one: the lead waits for that, never for more.
                 verdict = self._gatekeeper.judge(one_by_one(campaign), lead, history, now)
                 if verdict.allowed:
+                    self._note(verdict)
                     judged.restricted.append(lead)
                     continue
             held = verdict.held_by or "gate"

@@ -7,8 +7,9 @@ import structlog
 
 from services.dialer.domain import leads as lead_rules
 from services.dialer.domain.campaigns import SEVERAL_LINES, Campaign, one_by_one
+from services.dialer.domain.caps import caps_of
 from services.dialer.domain.leads import Lead, MessageStep
-from services.dialer.domain.pacing import Mode
+from services.dialer.domain.pacing import Cap, Mode
 from services.dialer.ports import Change
 from services.dialer.usecases import announcements
 from services.dialer.workers.board import Board, woken
@@ -41,6 +42,7 @@ class Placing:
         self._offers = offers
         self._hoppers: dict[UUID, Hopper] = {}
         self._restricted: dict[UUID, datetime] = {}
+        self._capped: dict[UUID, tuple[object, tuple[Cap, ...]]] = {}
 
     async def run(self) -> None:
         """Place for ever."""
@@ -67,7 +69,8 @@ class Placing:
         """Place what pacing asks for; return when to ask again, in seconds."""
         board, now = self._board, self._board.now()
         campaigns = [self._as_allowed(campaign, now) for campaign in board.running_campaigns()]
-        floor = board.book.floor(now, campaigns, board.operators, board.calls, board.silent)
+        caps = [cap for campaign in campaigns for cap in self._caps(campaign, now)]
+        floor = board.book.floor(now, campaigns, board.operators, board.calls, board.silent, caps)
         decision = self._pacing.decide(floor, now, frozenset(str(campaign_id) for campaign_id in self._restricted))
         try:
             for campaign in campaigns:
@@ -99,6 +102,17 @@ class Placing:
             del self._restricted[campaign.id]
             return campaign
         return one_by_one(campaign)
+
+    def _caps(self, campaign: Campaign, now: datetime) -> tuple[Cap, ...]:
+        """Return the campaign's caps; they are the same until a window ends, and decisions are many."""
+        hopper, share = self._hopper(campaign.id), self._board.false_machine_share
+        key = (now.hour, now.date(), campaign.plan.pacing_cap, campaign.launched_at, len(hopper.limits), hopper.zone)
+        known = self._capped.get(campaign.id)
+        # No window begins but at a full quarter of an hour, wherever it is.
+        if known is None or known[0] != (key, now.minute // 15):
+            caps = caps_of(campaign, hopper.limits, hopper.zone, now, share)
+            known = self._capped[campaign.id] = (key, now.minute // 15), caps
+        return known[1]
 
     def _hopper(self, campaign_id: UUID) -> Hopper:
         hopper = self._hoppers.get(campaign_id)

@@ -45,6 +45,7 @@ class PoolOwner:
         clock: Clock,
         new_id: NewId,
         catch_up: CatchUp,
+        false_machine_share: float = 0.0,
     ) -> None:
         """Take the pool's parts; `run` starts it."""
         self.fence = fence
@@ -57,6 +58,7 @@ class PoolOwner:
             gatekeeper=gatekeeper,
             clock=clock,
             new_id=new_id,
+            false_machine_share=false_machine_share,
         )
         board.on_operator = self._react
         legs: set[str] = set()

@@ -65,6 +65,12 @@ class Budget:
             return now
         return window.anchor + floor((now - window.anchor) / window.seconds) * window.seconds
 
+    def is_blank(self) -> bool:
+        """Tell whether the window would be the same if it were opened anew."""
+        window = self.cap.window
+        anchored = window.kind is not WindowKind.ROLLING and window.anchor is not None
+        return anchored and self.answered == self.abandoned == self.ever == 0.0
+
     def advance(self, now: float) -> None:
         """Let go of what has left the window."""
         seconds = self.cap.window.seconds

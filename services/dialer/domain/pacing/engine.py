@@ -176,6 +176,9 @@ class Pacer:
         if new:
             self._budgets.update((cap, Budget(cap, now)) for cap in new)
             present = set(caps)
+            # Windows told by their instants come once each: those that are over would pile up.
+            for cap in [cap for cap, budget in self._budgets.items() if cap not in present and budget.is_blank()]:
+                del self._budgets[cap]
             for cap in [cap for cap in self._budgets if cap not in present][: max(0, len(self._budgets) - MAX_BUDGETS)]:
                 del self._budgets[cap]
             self._index_budgets()
