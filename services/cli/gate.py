@@ -5,7 +5,7 @@ import sys
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO, TextIO, cast
 
 import click
 import orjson
@@ -15,8 +15,9 @@ from services.dialer import packloader
 from services.dialer.domain.gate import Decision, FactError, Packs, decide, parse_facts
 from services.dialer.domain.gate.nodes import PackError, from_json
 from services.dialer.domain.gate.parse import parse_pack
+from services.runtime.repeats import repeated_field
 
-_LINE_LIMIT = 1_000_000  # Bytes; a line of facts has about a thousand.
+LINE_LIMIT = 1_000_000  # Bytes; a line of facts has about a thousand.
 _MARKS = {"allow": "✓", "defer": "…", "deny": "✗"}
 
 
@@ -140,16 +141,30 @@ def _tell_replay(found: dict[str, Any], as_json: bool) -> None:
 def answer_line(line: bytes, packs: Packs) -> Decision | dict[str, Any]:
     """Return the decision for one line of JSON, or what is wrong with it; never raises for what a line contains."""
     try:
-        value = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return {"error": {"field": "facts", "expected": "one JSON object a line"}}
-    try:
+        value = read_line(line)
         if isinstance(value, dict) and value.get("organisation_packs"):
-            packs, value = _with_packs(value, packs)
+            packs, value = _with_packs(cast("dict[str, Any]", value), packs)
         facts, at = parse_facts(value, packs.places)
         return decide(facts, packs, at)
     except FactError as error:
         return error.to_json()
+
+
+def read_line(line: bytes) -> object:
+    """Return the JSON value of one line of facts; raises `FactError`."""
+    if len(line) > LINE_LIMIT:
+        raise FactError("facts", f"a line of at most {LINE_LIMIT:,} bytes")
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise FactError("facts", f"one JSON object a line ({error.msg.partition(': line ')[0]})") from error
+    try:
+        twice = repeated_field(line, value)
+    except RecursionError as error:
+        raise FactError("facts", "no objects nested hundreds deep") from error
+    if twice is not None:
+        raise FactError(twice, "each field once")
+    return value
 
 
 def _with_packs(value: dict[str, Any], packs: Packs) -> tuple[Packs, dict[str, Any]]:
@@ -164,6 +179,8 @@ def _with_packs(value: dict[str, Any], packs: Packs) -> tuple[Packs, dict[str, A
         if isinstance(item, dict):
             try:
                 pack = parse_pack(from_json(item), field)
+            except RecursionError as error:
+                raise FactError(field, "a pack, not objects hundreds deep") from error
             except PackError as error:
                 raise FactError(field, f"a valid pack: {error}") from error
             if pack.id in in_force or (pack.extends is not None and pack.extends not in in_force):
@@ -189,14 +206,11 @@ def _seldom_collecting() -> Generator[None]:
 
 
 def _lines(source: BinaryIO) -> Iterator[bytes]:
-    while line := source.readline(_LINE_LIMIT):
-        if len(line) == _LINE_LIMIT and not line.endswith(b"\n"):
-            # The rest of an endless line belongs to it: one line in is one line out, and it is no JSON now.
-            while (rest := source.readline(_LINE_LIMIT)) and not rest.endswith(b"\n"):
-                pass
-            line = line[:1] + b"..."
-        if line.strip():
-            yield line
+    """Yield each line, of one too long no more than shows that it is: one line in is one answer out."""
+    while line := source.readline(LINE_LIMIT + 2):
+        yield line.rstrip(b"\n")
+        while len(line) == LINE_LIMIT + 2 and not line.endswith(b"\n"):
+            line = source.readline(LINE_LIMIT + 2)
 
 
 def _render(answer: Decision | dict[str, Any], as_json: bool) -> bytes:

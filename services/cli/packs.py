@@ -1,6 +1,5 @@
 """`galw packs`: the rule packs as pages to read, to check, to compare and to prove."""
 
-import json
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -11,6 +10,7 @@ import click
 import orjson
 
 from services.cli.client import GalwClient, with_client
+from services.cli.gate import read_line
 from services.dialer import packloader
 from services.dialer.domain.gate import FactError, Packs, check, decide, opt_out_words, parse_facts
 from services.dialer.domain.gate.nodes import PackError
@@ -242,7 +242,7 @@ def count_touched(leads: Iterable[bytes], before: Packs, after: Packs) -> tuple[
     touched = asked = wrong = 0
     for line in leads:
         try:
-            facts, at = parse_facts(json.loads(line), before.places)
+            facts, at = parse_facts(read_line(line), before.places)
         except ValueError:
             wrong += 1
             continue

@@ -15,6 +15,7 @@ from services.runtime.errors import FieldProblem, RejectedError
 from services.runtime.http.call import Call, Upload
 from services.runtime.http.problems import RequestError, rejected
 from services.runtime.http.routes import Route
+from services.runtime.repeats import repeated_field
 
 # Beyond this a double, and so JavaScript, cannot tell integers apart (RFC 7493); bigint ends not far above.
 _LARGEST_INT = 2**53 - 1
@@ -121,26 +122,28 @@ def _body(kind: Any, raw: bytes) -> Any:
     if not raw.strip():
         raise RequestError(400, "not-json", "The body is empty; expected a JSON document.")
     try:
-        orjson.loads(raw)  # refuses lone surrogates, NaN, deep nesting and bytes that are not UTF-8
+        value = orjson.loads(raw)  # refuses lone surrogates, NaN, deep nesting and bytes that are not UTF-8
     except orjson.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise RequestError(400, "not-json", f"The body is not JSON ({place}).") from None
-    if _SUSPICIOUS.search(raw):
-        _check_storable(raw)
+    try:
+        twice = repeated_field(raw, value)
+        problems = _problems(raw) if _SUSPICIOUS.search(raw) else ()
+    except RecursionError:
+        raise RequestError(400, "not-json", "The body is nested hundreds deep.") from None
+    if twice is not None:
+        raise rejected(twice, "stands there more than once; expected once")
+    if problems:
+        raise RejectedError("The body holds values that cannot be stored.", fields=problems)
     try:
         return _adapter(kind).validate_json(raw, strict=True, extra="forbid")
     except ValidationError as error:
         raise _as_rejected(error, kind) from None
 
 
-def _check_storable(raw: bytes) -> None:
-    try:
-        # The standard library keeps an integer of any length exact; orjson would make a float of it.
-        problems = tuple(_unstorable(json.loads(raw), ""))
-    except RecursionError:
-        raise RequestError(400, "not-json", "The body is nested hundreds deep.") from None
-    if problems:
-        raise RejectedError("The body holds values that cannot be stored.", fields=problems)
+def _problems(raw: bytes) -> tuple[FieldProblem, ...]:
+    # The standard library keeps an integer of any length exact; orjson would make a float of it.
+    return tuple(_unstorable(json.loads(raw), ""))
 
 
 def _unstorable(value: object, path: str) -> list[FieldProblem]:

@@ -164,6 +164,8 @@ async def test_a_good_request_is_answered_with_its_version_and_place(bikes: Clie
         (b'{"name": "a", "wheels": [{"size": "28"}]}', 422, "wheels[0].size", "integer"),
         (b'{"name": "a", "wheels": [{"size": 1, "x": 1}]}', 422, "wheels[0].x", "unknown field"),
         (b'{"name": "a", "wheels": [{"size": 31}]}', 422, "wheels[0].size", "30"),
+        (b'{"name": "a", "name": "b"}', 422, "name", "more than once"),
+        (b'{"name": "a", "wheels": [{"size": 1, "siz\\u0065": 2}]}', 422, "wheels[0].size", "more than once"),
         (b'{"name": "a", "colour": "green"}', 422, "colour", "'red' or 'blue'"),
         (b'{"name": "a", "bought_at": "2026-01-01T00:00:00"}', 422, "bought_at", "timezone"),
         (b'{"name": "a", "bought_at": 17000}', 422, "bought_at", "datetime"),

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from services.cli.gate import command as gate
@@ -36,6 +37,51 @@ def test_explain_answers_each_line_of_a_stream() -> None:
     result = CliRunner().invoke(gate, ["explain", "--facts", "-", "--json"], input=lines)
     answers = [json.loads(line) for line in result.output.splitlines()]
     assert [next(iter(answer)) for answer in answers] == ["decision", "error", "error"]
+
+
+GOOD = '"number": "+13055550123", "at": "2026-11-24T12:00:00Z"'
+DOORS: dict[str, tuple[str, str | bytes]] = {
+    "a fact twice": ("suppressed", '"suppressed": true, "suppressed": false'),
+    "by another spelling": ("suppressed", r'"suppressed": true, "suppr\u0065ssed": false'),
+    "beside escaped quotes": ("at", r'"at": "2026-11-24T13:00:00Z", "subject": "\u0022\u0022"'),
+    "inside an object": ("scrubs.rnd.listed", '"scrubs": {"rnd": {"listed": true, "listed": false}}'),
+    "inside a list": ("consents[1].kind", '"consents": [{}, {"kind": "express", "kind": "written"}]'),
+    "a list twice": ("attempts", '"attempts": [{"at": "2026-11-24T11:00:00Z"}], "attempts": []'),
+    "not a number": ("facts", '"campaign": {"answered": NaN}'),
+    "infinity": ("facts", '"campaign": {"answered": 1e999}'),
+    "a huge number": ("campaign.answered", f'"campaign": {{"answered": {"9" * 40}}}'),
+    "part of a call": ("campaign.answered", '"campaign": {"answered": 1.5}'),
+    "deep": ("subject", f'"subject": {"[" * 900 + "]" * 900}'),
+    "a deep pack": ("organisation_packs[0]", '"organisation_packs": [' + '{"a":' * 900 + "1" + "}" * 900 + "]"),
+    "deep and twice": ("subject.a", '"subject": ' + '{"a":1,"a":' * 900 + "1" + "}" * 900),
+    "a lone surrogate": ("facts", r'"subject": "\ud800"'),
+    "ten megabytes": ("facts", f'"subject": "{"x" * 10_000_000}"'),
+    "no UTF-8": ("facts", b'{"subject": "\xff"}'),
+    "a byte order mark": ("facts", b"\xef\xbb\xbf{}"),
+    "deeper than any stack": ("facts", b"[" * 100_000),
+    "nothing": ("facts", b""),
+    "spaces": ("facts", b"   "),
+    "a list": ("facts", b"[{}]"),
+    "two objects": ("facts", b"{} {}"),
+}
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_a_wrong_line_is_answered_and_the_next_one_decided(name: str) -> None:
+    field, given = DOORS[name]
+    line = given if isinstance(given, bytes) else f"{{{GOOD}, {given}}}".encode()
+    lines = b"%b\n{%b}\n%b\n" % (line, GOOD.encode(), line)
+    result = CliRunner().invoke(gate, ["explain", "--facts", "-", "--json"], input=lines)
+    answers = [json.loads(text) for text in result.output.splitlines()]
+    assert [next(iter(answer)) for answer in answers] == ["error", "decision", "error"]
+    assert answers[0]["error"]["field"] == field
+    assert answers[0]["error"]["expected"]
+
+
+def test_what_only_looks_repeated_is_decided() -> None:
+    line = f'{{{GOOD}, "subject": "\\u0022suppressed\\u0022 \\"at\\" \\\\u0022"}}'
+    result = CliRunner().invoke(gate, ["explain", "--facts", "-", "--json"], input=line)
+    assert json.loads(result.output)["decision"] == "deny"
 
 
 def test_packs_are_listed_shown_and_tested() -> None:
