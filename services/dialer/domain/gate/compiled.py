@@ -82,8 +82,8 @@ def compile_rule(rule: Rule, zones: Zones, schedule: Callable[[Case], Schedule] 
         applies=ALL_MODES if rule.when.modes is None else rule.when.modes,
         binds=rule.binds,
         # In several zones a rule is in force while it is in any of them.
-        start=-ALWAYS if start is None else min(place.midnight(start.toordinal()) for place in zones),
-        end=ALWAYS if end is None else max(place.midnight(end.toordinal()) for place in zones),
+        start=-ALWAYS if start is None else zones.midnights(start.toordinal())[0],
+        end=ALWAYS if end is None else zones.midnights(end.toordinal())[1],
         ring_s=effect.seconds if isinstance(effect, MinRing) else 0,
         cap=effect if isinstance(effect, CapAttempts) else None,
     )

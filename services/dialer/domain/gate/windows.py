@@ -1,6 +1,6 @@
 """When a rule's windows are open in every zone where a person may be."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -43,6 +43,19 @@ class Windows:
             return intersect(spans, self.eves)
         return spans
 
+    def is_plain(self, day: int, proclaimed: frozenset[int] = _NONE) -> bool:
+        """Tell whether the days from the one before *day* to the one after are open as their weekdays are."""
+        if (self.start is not None and day - 1 < self.start) or (self.end is not None and day + 1 >= self.end):
+            return False
+        if self.calendar is None:
+            return True
+        # The day after them too, of which the last may be the eve.
+        around = range(day - 1, day + 3)
+        years = {_year(day - 1), _year(day + 2)}
+        return proclaimed.isdisjoint(around) and all(
+            public_holidays(self.calendar, year).isdisjoint(around) for year in years
+        )
+
     def _is_holiday(self, day: int, proclaimed: frozenset[int]) -> bool:
         assert self.calendar is not None
         return day in proclaimed or day in public_holidays(self.calendar, _year(day))
@@ -51,7 +64,7 @@ class Windows:
 class Schedule:
     """One rule's windows in a set of zones at once, found day by day as they are asked for."""
 
-    __slots__ = ("_chunks", "_longest", "_proclaimed", "_usual", "_windows", "_zones")
+    __slots__ = ("_chunks", "_proclaimed", "_usual", "_windows", "_zones")
 
     def __init__(self, windows: Windows, zones: Zones) -> None:
         """Open only where *windows* are open in all of *zones*."""
@@ -60,7 +73,6 @@ class Schedule:
         self._proclaimed = _NONE
         self._usual: Schedule | None = None
         self._chunks: dict[int, tuple[Interval, ...]] = {}
-        self._longest: dict[tuple[int, ...], int] = {}
 
     def with_proclaimed(self, proclaimed: tuple[Proclaimed, ...]) -> "Schedule":
         """Return the schedule with holidays *proclaimed*; days away from them are taken from this one."""
@@ -90,20 +102,12 @@ class Schedule:
         first = start if windows.start is None else max(start, (windows.start + 1 - EPOCH_DAY) * DAY)
         last = end if windows.end is None else min(end, (windows.end - 1 - EPOCH_DAY) * DAY)
         # Holidays only close, so what a plain week does not open stays closed; the season's last day is looked at.
-        if first // DAY + EPOCH_DAY <= day < last // DAY + EPOCH_DAY - 2 and self._longest_opening(offsets) <= guard:
+        if (
+            first // DAY + EPOCH_DAY <= day < last // DAY + EPOCH_DAY - 2
+            and _longest_opening(windows.days, offsets) <= guard
+        ):
             return last // DAY - 1
         return chunk + 1
-
-    def _longest_opening(self, offsets: tuple[int, ...]) -> int:
-        """Return how long a plain week is open at a stretch where the clocks show these *offsets* to UTC."""
-        if (known := self._longest.get(offsets)) is None:
-            week = [*self._windows.days] * 2
-            opened: Sequence[Interval] = ((0, 14 * DAY),)
-            for offset in offsets:
-                walls = [(n * DAY + a * MINUTE, n * DAY + b * MINUTE) for n, day in enumerate(week) for a, b in day]
-                opened = intersect(opened, _merge([(start - offset, end - offset) for start, end in walls]))
-            known = self._longest[offsets] = max((end - start for start, end in opened), default=0)
-        return known
 
     def _ends(self, chunk: int, end: int) -> int:
         """Return where the interval ends that reaches from before into *chunk*; a guard is shorter than a day."""
@@ -123,26 +127,20 @@ class Schedule:
     def _build(self, chunk: int) -> tuple[Interval, ...]:
         """Return what is open on one UTC day."""
         first, last = chunk * DAY, (chunk + 1) * DAY
-        opened: tuple[Interval, ...] = ((first, last),)
         _, end, offsets = self._zones.steady(first)
         # Where no clock changes, zones of one offset are open alike.
-        clocks = offsets if last <= end else self._zones
-        for clock in clocks:
-            found = self._open_by(clock, first) if isinstance(clock, int) else self._open_in(clock, first, last)
-            opened = intersect(opened, _merge(found))
-            if not opened:
-                break
-        return opened
+        if end < last:
+            # Zones whose clocks show the same all day are open alike too.
+            alike = {(zone.stretch(first)[1:], zone.stretch(last - 1)): zone for zone in self._zones}
+            return _common((self._open_in(zone, first, last) for zone in alike.values()), first)
+        if self._windows.is_plain(chunk + EPOCH_DAY, self._proclaimed):
+            opened = _plain_day(self._windows.days, offsets, chunk % 7)
+            return tuple([(first + start, first + end) for start, end in opened])
+        return _common((self._open_by(offset, first) for offset in offsets), first)
 
     def _open_by(self, offset: int, first: int) -> list[Interval]:
         """Return what is open on the UTC day from *first* by a clock that shows *offset* to UTC."""
-        found: list[Interval] = []
-        begins = (first + offset) // DAY
-        for day in (begins, begins + 1):
-            midnight = day * DAY - offset
-            for start, end in self._windows.spans_on(day + EPOCH_DAY, self._proclaimed):
-                found.append((midnight + start * MINUTE, midnight + end * MINUTE))
-        return found
+        return _by_clock(offset, first, lambda day: self._windows.spans_on(day, self._proclaimed))
 
     def _open_in(self, place: Zone, first: int, last: int) -> list[Interval]:
         """Return what is open in a zone on a UTC day, exact across a change of its clock."""
@@ -150,7 +148,59 @@ class Schedule:
         for day in range(place.day_at(first), place.day_at(last - 1) + 1):
             for start, end in self._windows.spans_on(day, self._proclaimed):
                 found += place.spans(day, start, end)
-        return found
+        return _merge(found)
+
+
+@lru_cache(maxsize=16_384)  # Weeks that rules write times the seasons of sets of zones.
+def _longest_opening(days: Hours, offsets: tuple[int, ...]) -> int:
+    """Return how long a plain week is open at a stretch where the clocks show these *offsets* to UTC."""
+    opened: Sequence[Interval] = ((0, 14 * DAY),)
+    for offset in offsets:
+        opened = intersect(opened, _plain_fortnight(days, offset))
+    return max((end - start for start, end in opened), default=0)
+
+
+@lru_cache(maxsize=4096)
+def _plain_fortnight(days: Hours, offset: int) -> list[Interval]:
+    week = enumerate([*days] * 2)
+    return _merge([(n * DAY + a * MINUTE - offset, n * DAY + b * MINUTE - offset) for n, day in week for a, b in day])
+
+
+@lru_cache(maxsize=65_536)  # Weeks that rules write, times seven, times the seasons of sets of zones.
+def _plain_day(days: Hours, offsets: tuple[int, ...], weekday: int) -> tuple[Interval, ...]:
+    """Return what is open on a UTC day without holidays near, counted from its beginning.
+
+    *offsets* to UTC are what the clocks show. *weekday* counts from that of 1970-01-01.
+    """
+    return _common((_plain_span(days, offset, weekday) for offset in offsets), 0)
+
+
+@lru_cache(maxsize=65_536)  # Each of a set of offsets is one of a few dozen.
+def _plain_span(days: Hours, offset: int, weekday: int) -> list[Interval]:
+    first = weekday * DAY
+    found = _by_clock(offset, first, lambda day: days[(day - 1) % 7])
+    return [(start - first, end - first) for start, end in found]
+
+
+def _by_clock(offset: int, first: int, spans_on: Callable[[int], Iterable[Span]]) -> list[Interval]:
+    begins = (first + offset) // DAY
+    return _merge(
+        [
+            (day * DAY - offset + start * MINUTE, day * DAY - offset + end * MINUTE)
+            for day in (begins, begins + 1)
+            for start, end in spans_on(day + EPOCH_DAY)
+        ]
+    )
+
+
+def _common(opened: Iterable[list[Interval]], first: int) -> tuple[Interval, ...]:
+    """Return what all have in common on the UTC day from *first*."""
+    common: tuple[Interval, ...] = ((first, first + DAY),)
+    for intervals in opened:
+        if not common:
+            break
+        common = intersect(common, intervals)
+    return common
 
 
 def intersect(one: Sequence[Interval], other: Sequence[Interval]) -> tuple[Interval, ...]:

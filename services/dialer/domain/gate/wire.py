@@ -7,6 +7,7 @@ offset. A missing field, or null, is the default of `Facts`, which is the strict
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any, TypeVar, cast, get_args
 
 from services.dialer.domain.gate.decision import write_instant
@@ -212,15 +213,22 @@ def _instant(value: object, field: str) -> datetime | None:
 def _date(value: object, field: str) -> date | None:
     if value is None:
         return None
-    # The parser takes weeks and days without hyphens too.
-    if isinstance(value, str) and len(value) == 10 and value[4] == value[7] == "-":
-        try:
-            day = date.fromisoformat(value)
-        except ValueError:
-            day = None
-        if day is not None and 1900 < day.year < 9000:
-            return day
+    if isinstance(value, str) and (day := _day(value)) is not None:
+        return day
     raise FactError(field, "a date such as 2026-11-23")
+
+
+@lru_cache(maxsize=4096)  # Lists and relationships are of days that many lines have in common.
+def _day(text: str) -> date | None:
+    # The parser takes weeks and days without hyphens too.
+    if len(text) == 10 and text[4] == text[7] == "-":
+        try:
+            day = date.fromisoformat(text)
+        except ValueError:
+            return None
+        if 1900 < day.year < 9000:
+            return day
+    return None
 
 
 def _address(value: object, places: Places) -> Address | None:
@@ -272,8 +280,18 @@ def _scrubs(value: object) -> dict[DoNotCallList, Scrub]:
 
 
 def _scrub(value: object) -> Scrub:
+    # The same few versions come in every line, a dozen lists each.
+    if isinstance(value, dict) and len(cast("dict[str, object]", value)) == 2:
+        version_on, listed = value.get("version_on"), value.get("listed")
+        if isinstance(version_on, str) and isinstance(listed, bool):
+            return _common_scrub(version_on, listed)
     scrub = _object(value, "", _SCRUB)
     return Scrub(_date(scrub.get("version_on"), "version_on"), _flag(scrub.get("listed"), "listed", True))
+
+
+@lru_cache(maxsize=4096)
+def _common_scrub(version_on: str, listed: bool) -> Scrub:
+    return Scrub(_date(version_on, "version_on"), listed)
 
 
 def _attempt(value: object) -> PastAttempt:

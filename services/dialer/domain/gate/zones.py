@@ -4,7 +4,7 @@ Instants are integer microseconds since 1970 in UTC, days are proleptic ordinals
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -45,6 +45,10 @@ class Zone:
 
     def midnight(self, day: int) -> int:
         """Return the first instant of the local *day*."""
+        wall = (day - EPOCH_DAY) * DAY
+        start, end, offset = self.stretch(wall)
+        if start + DAY <= wall < end - DAY:  # No clock is further than a day from UTC.
+            return wall - offset
         for start, _ in self.spans(day, 0, 1440):
             return start
         # A day that a zone skipped altogether (Samoa, 2011-12-30) begins and ends where the next one begins.
@@ -67,7 +71,7 @@ class Zone:
         # One is asked about the same season again and again.
         if not self._stretch[0] <= us < self._stretch[1]:
             year = _year_of(us)
-            starts, offsets = self._year(year)
+            starts, offsets = self.year(year)
             index = bisect_right(starts, us) - 1
             end = starts[index + 1] if index + 1 < len(starts) else _year_start(year + 1)
             self._stretch = starts[index], end, offsets[index]
@@ -81,7 +85,8 @@ class Zone:
             yield us, min(end, last), offset
             us = end
 
-    def _year(self, year: int) -> tuple[list[int], list[int]]:
+    def year(self, year: int) -> tuple[list[int], list[int]]:
+        """Return since when which offsets hold in a UTC year."""
         if (known := self._years.get(year)) is None:
             known = self._years[year] = self._find_changes(year)
         return known
@@ -112,27 +117,52 @@ class Zone:
 
 
 class Zones(tuple[Zone, ...]):
-    """Every zone where a person may be; remembers what it was asked about last."""
+    """Every zone where a person may be; merges their changes of offset once a year, there being many sets of zones."""
 
     _days: tuple[int | None, int, int] = (None, 0, 0)
-    _steady: tuple[int, int, tuple[int, ...]] = (0, 0, ())
+    _years: dict[int, tuple[list[int], list[tuple[int, ...]]]]
+    _midnights: dict[int, tuple[int, int]]
+
+    def __init__(self, zones: Iterable[Zone] = (), /) -> None:
+        """Take the *zones*."""
+        self._years = {}
+        self._midnights = {}
 
     def days_at(self, us: int) -> tuple[int, int]:
         """Return the first and the last of the local days on which the instant falls; there must be a zone."""
         known, first, last = self._days
         if known != us:
-            days = [zone.day_at(us) for zone in self]
-            self._days = us, first, last = us, min(days), max(days)
+            offsets = self.steady(us)[2]
+            first, last = (us + offsets[0]) // DAY + EPOCH_DAY, (us + offsets[-1]) // DAY + EPOCH_DAY
+            self._days = us, first, last
         return first, last
 
     def steady(self, us: int) -> tuple[int, int, tuple[int, ...]]:
-        """Return from when to when around *us* no zone changes its offset, and the different offsets meanwhile."""
-        start, end, _ = self._steady
-        if not start <= us < end:
-            stretches = [zone.stretch(us) for zone in self]
-            offsets = tuple(sorted({offset for _, _, offset in stretches}))
-            self._steady = max(start for start, _, _ in stretches), min(end for _, end, _ in stretches), offsets
-        return self._steady
+        """Return from when to when around *us* no zone changes its offset, within its UTC year, and the offsets.
+
+        The offsets are those that differ, in order.
+        """
+        year = _year_of(us)
+        if (known := self._years.get(year)) is None:
+            known = self._years[year] = self._merge(year)
+        starts, offsets = known
+        index = bisect_right(starts, us) - 1
+        return starts[index], starts[index + 1], offsets[index]
+
+    def midnights(self, day: int) -> tuple[int, int]:
+        """Return when the local *day* begins in the first of the zones, and when in the last."""
+        if (known := self._midnights.get(day)) is None:
+            found = [zone.midnight(day) for zone in self]
+            known = self._midnights[day] = min(found), max(found)
+        return known
+
+    def _merge(self, year: int) -> tuple[list[int], list[tuple[int, ...]]]:
+        years = [zone.year(year) for zone in self]
+        starts = sorted({start for changes, _ in years for start in changes})
+        found = [
+            tuple(sorted({offsets[bisect_right(changes, start) - 1] for changes, offsets in years})) for start in starts
+        ]
+        return [*starts, _year_start(year + 1)], found
 
 
 @lru_cache(maxsize=1024)  # The tz database has about 600 names.
