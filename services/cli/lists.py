@@ -1,12 +1,14 @@
 """`galw lists`: bring what do-not-call lists say about numbers, and see what was brought."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 import orjson
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from services.cli.client import CommandError, Exit, GalwClient, with_client
 from services.runtime.errors import RejectedError
@@ -15,6 +17,7 @@ from services.runtime.phone import parse_phone
 _LISTS = "/api/dialer/lists"
 _BLOCK = 5_000
 _SHOWN = 20
+_TOLD = 1_000
 _YES = {"yes": True, "true": True, "1": True, "listed": True, "no": False, "false": False, "0": False, "clean": False}
 
 
@@ -49,12 +52,17 @@ async def scrub(
     Example:
       galw lists scrub us_national_dnc answers.csv --version-on 2026-11-20 --region US
     """
-    answers = read_answers(file, region)
     done: dict[str, int] = dict.fromkeys(("numbers", "listed", "older", "leads"), 0)
-    for start in range(0, len(answers), _BLOCK):
-        body = {"version_on": version_on, "numbers": answers[start : start + _BLOCK]}
-        taken = await client.post(f"{_LISTS}/{name}/scrubs", body)
-        done = {key: count + taken[key] for key, count in done.items()}
+    with _progress(quiet=as_json) as progress:
+        read = progress.add_task("Reading", total=None)
+        answers = read_answers(file, region, lambda lines: progress.update(read, completed=lines))
+        progress.update(read, total=len(answers), completed=len(answers))
+        task = progress.add_task("Sending", total=len(answers))
+        for start in range(0, len(answers), _BLOCK):
+            block = answers[start : start + _BLOCK]
+            taken = await client.post(f"{_LISTS}/{name}/scrubs", {"version_on": version_on, "numbers": block})
+            done = {key: count + taken[key] for key, count in done.items()}
+            progress.advance(task, len(block))
     if as_json:
         click.echo(orjson.dumps({"list": name, "version_on": version_on, **done}))
         return
@@ -81,12 +89,24 @@ async def list_imports(client: GalwClient, *, limit: int, as_json: bool) -> None
         click.echo(orjson.dumps(one) if as_json else row)
 
 
-def read_answers(file: Path, region: str | None) -> list[dict[str, Any]]:
-    """Return all answers of a file; raises `CommandError` naming the first wrong lines."""
+def _progress(*, quiet: bool) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True)
+
+
+def read_answers(file: Path, region: str | None, tell: Callable[[int], None]) -> list[dict[str, Any]]:
+    """Return all answers of a file; raises `CommandError` naming the first wrong lines.
+
+    *tell* hears now and then how many were read.
+    """
     problems: list[str] = []
     try:
         with file.open(encoding="utf-8-sig", newline="") as text:
-            answers = list(_answers(csv.DictReader(text), region, problems))
+            answers: list[dict[str, Any]] = []
+            for answer in _answers(csv.DictReader(text), region, problems):
+                answers.append(answer)
+                if len(answers) % _TOLD == 0:
+                    tell(len(answers))
     except (UnicodeDecodeError, csv.Error) as error:
         raise CommandError(f"{file} is no CSV file in UTF-8: {error}", Exit.REFUSED) from error
     if problems:

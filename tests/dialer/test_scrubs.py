@@ -209,10 +209,14 @@ async def test_a_number_given_twice_is_listed_if_it_is_once_and_imports_are_on_r
 def test_a_file_of_answers_is_read_with_national_numbers(tmp_path: Path) -> None:
     file = tmp_path / "answers.csv"
     file.write_text("number,listed\n(212) 555-0101,no\n+12125550102,YES\n")
-    assert read_answers(file, "US") == [
+    told: list[int] = []
+    assert read_answers(file, "US", told.append) == [
         {"number": "+12125550101", "listed": False},
         {"number": "+12125550102", "listed": True},
     ]
+    file.write_text("number,listed\n" + "+12125550101,no\n" * 2_500)
+    read_answers(file, None, told.append)
+    assert told == [1_000, 2_000]
 
 
 @pytest.mark.parametrize(
@@ -229,4 +233,4 @@ def test_a_wrong_file_is_refused_whole_with_its_lines(text: str, says: str, tmp_
     file = tmp_path / "answers.csv"
     file.write_text(text)
     with pytest.raises(CommandError, match=says):
-        read_answers(file, None)
+        read_answers(file, None, lambda _: None)
