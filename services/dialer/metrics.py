@@ -17,6 +17,7 @@ ORIGINATE = Histogram(
 ARI_CONNECTED = Gauge("ari_ws_connected", "Pools of this instance whose line of events to the carrier is up.")
 ARI_RESYNCS = Counter("ari_resync_total", "How often channels were matched with what is stored, after a connection.")
 ARI_EVENT_LAG = Gauge("ari_event_lag_seconds", "How old the carrier's last event was when it arrived, by its own time.")
+POOL_FAILURES = Counter("dialer_pool_failures_total", "How often the owner of a pool ended by a failure of its own.")
 UNKNOWN_RINGS = Counter(
     "dialer_unknown_rings_total", "Rings at the carrier without an attempt here: the database was restored."
 )

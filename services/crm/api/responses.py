@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from services.crm.api.access import MANAGERS, PREFIX, READERS
 from services.crm.api.models import ResponseView
@@ -11,6 +11,7 @@ from services.crm.ports import ResponseSearch, Store
 from services.crm.usecases.exports import export_responses
 from services.runtime.errors import NotFoundError
 from services.runtime.http import Cursor, Input, Page, PageQuery, Routes, Stream
+from services.runtime.http.instant import Instant
 from services.runtime.identity import Role
 
 
@@ -19,8 +20,8 @@ class ExportQuery(Input):
 
     campaign_id: UUID | None = None
     contact_id: UUID | None = None
-    since: AwareDatetime | None = Field(None, description="From this instant on.")
-    until: AwareDatetime | None = Field(None, description="Before this instant.")
+    since: Instant | None = Field(None, description="From this instant on.")
+    until: Instant | None = Field(None, description="Before this instant.")
 
     def search(self) -> ResponseSearch:
         """Return the search."""

@@ -152,6 +152,9 @@ class RecordReader:
                     return None
                 # The quote never closes: its line is reported and reading goes on at the next one.
                 return (), after, f"opens a quote that does not close within {MAX_RECORD // 1024} KB"
+            if opened and b"\n" in found[1] and found[2].strip():
+                # It closes where another field's quote opens: the lines between are records of their own.
+                return (), after, "opens a quote that is closed by a quote of a later line"
             rest = found[2] if sign == self._split else found[2].removesuffix(b"\r")
             fields.append(found[1].replace(b'""', b'"') + rest)
             place = found.end() + 1

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.dialer.domain.attempts import Attempt
 from services.dialer.domain.campaigns import Campaign, CampaignState, Command, Plan
@@ -19,6 +19,7 @@ from services.dialer.usecases.forecasting import (
     forecast_launch,
 )
 from services.runtime.http import Call, Cursor, Input, Page, PageQuery, Reply, Routes, rejected
+from services.runtime.http.instant import Instant
 from services.runtime.identity.principal import Role
 
 _EDIT = {Role.MARKETING, Role.ADMIN}
@@ -104,7 +105,7 @@ class ForecastQuery(Input):
     """With how many operators and when; *leads* are those waiting unless given."""
 
     operators: int = Field(ge=1, le=1000)
-    launch_at: AwareDatetime | None = None
+    launch_at: Instant | None = None
     leads: int | None = Field(None, ge=0, le=10_000_000)
 
 
@@ -137,7 +138,7 @@ class LaunchCheckQuery(Input):
     """*Operators* are those of the campaign's pool unless given, *leads* those waiting."""
 
     operators: int | None = Field(None, ge=1, le=1000)
-    launch_at: AwareDatetime | None = None
+    launch_at: Instant | None = None
     leads: int | None = Field(None, ge=0, le=10_000_000)
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from services.dialer.domain import operators as rules
 from services.dialer.domain.leads import Lead
@@ -19,6 +19,7 @@ from services.dialer.usecases.callbacks import instant_of
 from services.dialer.usecases.commands import Desk
 from services.dialer.usecases.wrapup import Closing
 from services.runtime.http import Call, Input, Routes
+from services.runtime.http.instant import Instant
 from services.runtime.identity.principal import Role
 
 _OPERATOR = {Role.OPERATOR}
@@ -61,7 +62,7 @@ class DispositionBody(Command):
     disposition: str = Field(min_length=1, max_length=60)
     note: str = Field("", max_length=10_000)
     answers: dict[str, str | int | float | bool | list[str] | None] = Field({}, max_length=200)
-    call_back_at: AwareDatetime | None = None
+    call_back_at: Instant | None = None
     call_back_local: str | None = Field(
         None, pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d$", description="2026-11-24T15:00, where the person is."
     )

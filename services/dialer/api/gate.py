@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field, RootModel
+from pydantic import BaseModel, Field, RootModel
 
 from services.dialer.domain.gate import FactError, Pack, decide, parse_facts
 from services.dialer.domain.gate.words import differences, page
@@ -14,6 +14,7 @@ from services.dialer.usecases import replays
 from services.dialer.usecases.packs import PackShelf, Parse
 from services.runtime.errors import FieldProblem, NotFoundError, RejectedError
 from services.runtime.http import Call, Cursor, Input, Page, PageQuery, Routes
+from services.runtime.http.instant import Instant
 from services.runtime.identity.principal import Role
 
 _READ = {Role.MARKETING, Role.ADMIN, Role.SUPERVISOR, Role.AUDITOR}
@@ -113,8 +114,8 @@ class ReplayView(BaseModel):
 class ReplayWish(Input):
     """Which stored decisions to take again; with a pack's text as if it had been in force, else under what is now."""
 
-    since: AwareDatetime
-    before: AwareDatetime | None = None
+    since: Instant
+    before: Instant | None = None
     campaign_id: UUID | None = None
     text: str | None = Field(None, max_length=200_000)
 

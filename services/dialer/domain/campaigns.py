@@ -30,6 +30,8 @@ class Hours(_Part):
 
     @model_validator(mode="after")
     def _in_order(self) -> "Hours":
+        if self.start.tzinfo is not None or self.end.tzinfo is not None:
+            raise ValueError("hours are told by the clocks where the person is, so without an offset")
         if self.start >= self.end:
             raise ValueError("hours must start before they end; a span over midnight is written as two")
         return self
@@ -39,7 +41,7 @@ class Cap(_Part):
     """At most *maximum* attempts that rang, per person, within *window*, across all campaigns."""
 
     maximum: Annotated[int, Field(ge=1, le=100)]
-    window: timedelta
+    window: Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=400))]
 
 
 _HOUR = timedelta(hours=1)

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import IntEnum, StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
+
+from pydantic import Field
 
 from services.dialer.domain.attempts import Outcome
 
@@ -94,12 +96,16 @@ class Lead:
         return self.phones[min(self.phone_index, len(self.phones) - 1)]
 
 
+Wait = Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=90))]
+"""How long a cadence waits between two of its contacts."""
+
+
 @dataclass(frozen=True, slots=True)
 class RetryRule:
     """After one kind of outcome: when to try again, how often at the most, and whether on the next number."""
 
-    delay: timedelta
-    maximum: int
+    delay: Wait
+    maximum: Annotated[int, Field(ge=0, le=100)]
     alternate_number: bool = False
 
 
@@ -108,7 +114,7 @@ class CallStep:
     """Call until somebody is reached or the rules are used up."""
 
     retries: Mapping[Outcome, RetryRule]
-    max_attempts: int
+    max_attempts: Annotated[int, Field(ge=1, le=100)]
     kind: Literal["call"] = "call"
 
 
@@ -118,7 +124,7 @@ class MessageStep:
 
     channel: Literal["sms", "email"]
     template: str
-    after: timedelta = timedelta(0)
+    after: Wait = timedelta(0)
     kind: Literal["message"] = "message"
 
 

@@ -29,7 +29,10 @@ def instant_of(local: str, zones: Iterable[str]) -> datetime:
 
 
 def _in_zone(wall: datetime, name: str) -> datetime:
-    instant = wall.replace(tzinfo=ZoneInfo(name)).astimezone(UTC)
+    try:
+        instant = wall.replace(tzinfo=ZoneInfo(name)).astimezone(UTC)
+    except OverflowError:
+        raise _refused("this is at the end of the calendar; choose another") from None
     if instant.astimezone(ZoneInfo(name)).replace(tzinfo=None) != wall:
         raise _refused(f"clocks in {name} skip this time on that day; choose another")
     return instant

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,11 +17,13 @@ from services.dialer.domain.operators import Operator
 from services.dialer.domain.responses import Response
 from services.dialer.domain.scripts import Disposition, Script
 from services.dialer.ports import CallStore, Change, Fence, PersonSuppressed, StoredCall
-from services.dialer.usecases import announcements
+from services.dialer.usecases import announcements, views
 from services.events import dialer as facts
 from services.events.dialer import ResponseRecorded
 from services.events.envelope import Event
 from services.runtime.errors import ConflictError, FieldProblem, RejectedError
+
+CALL_BACK_WITHIN = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ async def close_call(store: CallStore, operator: Operator, call: StoredCall, clo
         )
     after = operator_rules.decide(operator, operator_rules.Dispositioned(attempt.id), now)
     if after is None:
-        raise ConflictError("This call is not in wrap-up; end it first.")
+        present = views.operator_body(operator, attempt, call.lead)
+        raise ConflictError("This call is not in wrap-up; end it first.", present=present)
     answers = dict(checked_answer(script, question_id, value) for question_id, value in (closing.answers or {}).items())
     response = bounded(response_rules.closed(response, disposition.id, closing.note, now, answers), "note")
     missing = script_rules.unanswered(script, response.answers) if disposition.needs_answers else ()
@@ -153,8 +156,8 @@ def _lead_after(
         case "retry":
             return lead_rules.plan_after(lead, Outcome.NO_ANSWER, campaign.plan.cadence, now)
         case "call_back":
-            if closing.call_back_at is None or closing.call_back_at <= now:
-                problem = "expected an instant in the future, with its offset, such as 2026-11-24T15:00:00+01:00"
+            if closing.call_back_at is None or not now < closing.call_back_at < now + CALL_BACK_WITHIN:
+                problem = "expected an instant within a year, with its offset, such as 2026-11-24T15:00:00+01:00"
                 raise RejectedError("When should they be called back?", fields=(FieldProblem("call_back_at", problem),))
             own = operator.id if closing.call_back_own else None
             return lead_rules.call_back(lead, closing.call_back_at, own)

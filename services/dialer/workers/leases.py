@@ -13,6 +13,7 @@ from uuid import UUID
 
 import structlog
 
+from services.dialer import metrics
 from services.dialer.ports import Fence, Lease, PoolStore, PoolView
 from services.dialer.workers.pool import PoolOwner
 from services.runtime.clock import Clock
@@ -162,4 +163,5 @@ async def _owned(owner: PoolOwner) -> None:
     try:
         await owner.run()
     except Exception:
+        metrics.POOL_FAILURES.inc()
         log.exception("pool.failed", pool_id=str(owner.pool.id))

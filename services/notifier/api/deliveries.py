@@ -5,7 +5,7 @@ from typing import Any, Self
 from uuid import UUID
 
 import orjson
-from pydantic import AwareDatetime, BaseModel, Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
 from services.notifier.api.access import OWNERS, PREFIX, VIEWERS, only_of
 from services.notifier.domain.public_events import PUBLIC_TYPES, data_schema
@@ -14,6 +14,7 @@ from services.notifier.usecases.deliveries import replay_delivery, replay_failed
 from services.notifier.usecases.partners import own_endpoint
 from services.runtime.errors import NotFoundError
 from services.runtime.http import ANY_ROLE, Call, Cursor, Input, Page, PageQuery, Routes
+from services.runtime.http.instant import Instant
 from services.runtime.ids import NewId
 
 SHOWN_ATTEMPTS = 50
@@ -75,7 +76,7 @@ class DeliveryDetail(DeliveryLine):
 class ReplayInput(Input):
     """From when on to send again what failed or was held."""
 
-    since: AwareDatetime = Field(description="Events that Galw stored at or after this instant.")
+    since: Instant = Field(description="Events that Galw stored at or after this instant.")
 
 
 class Replayed(BaseModel):

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
 from services.events.notifier import MessageRequested
 from services.notifier.api.access import ANSWERERS, MANAGERS, PREFIX, READERS
@@ -15,6 +15,7 @@ from services.notifier.usecases.inbound import Receiving, Wrote, receive
 from services.notifier.usecases.messages import accept_requests
 from services.runtime.errors import NotFoundError
 from services.runtime.http import Call, Cursor, Input, Page, PageQuery, Reply, Routes, rejected
+from services.runtime.http.instant import Instant
 
 
 class NewMessage(Input):
@@ -28,7 +29,7 @@ class NewMessage(Input):
     variables: dict[str, JsonValue] = Field(default_factory=dict, max_length=100)
     purpose: str = Field("informational", min_length=1, max_length=64)
     campaign_id: UUID | None = None
-    expires_at: AwareDatetime | None = Field(None, description="Not sent after this; default 24 hours from now.")
+    expires_at: Instant | None = Field(None, description="Not sent after this; default 24 hours from now.")
 
 
 class MessageLine(BaseModel):

@@ -115,7 +115,10 @@ def _application(apis: tuple[Api, ...]) -> web.Application:
 def _mount(app: web.Application, api: Api) -> None:
     for route in api.routes:
         answer = api.dispatcher.answer_raw if route.raw else api.dispatcher.answer
-        app.router.add_route(route.method, route.path, partial(answer, route))
+        # Whoever may GET may ask by HEAD whether it is there; what is raw may be a stream without an end.
+        methods = ("GET", "HEAD") if route.method == "GET" and not route.raw else (route.method,)
+        for method in methods:
+            app.router.add_route(method, route.path, partial(answer, route))
     document = orjson.dumps(openapi_document(api.name, api.routes))
     page = docs_page(document)
 
@@ -126,8 +129,8 @@ def _mount(app: web.Application, api: Api) -> None:
         headers = {"Content-Security-Policy": DOCS_POLICY}
         return web.Response(text=page, content_type="text/html", headers=headers)
 
-    app.router.add_route("GET", f"/api/{api.name}/openapi.json", get_openapi)
-    app.router.add_route("GET", f"/api/{api.name}/docs", get_docs)
+    app.router.add_get(f"/api/{api.name}/openapi.json", get_openapi)
+    app.router.add_get(f"/api/{api.name}/docs", get_docs)
 
     async def shut_down(_: web.Application) -> None:
         for close in api.on_shutdown:
@@ -159,7 +162,7 @@ def _mount_probes(app: web.Application, readiness: Sequence[Check]) -> None:
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     for path, handler in zip(_PROBES, (get_livez, get_readyz, get_readyz, get_metrics), strict=True):
-        app.router.add_route("GET", path, handler)
+        app.router.add_get(path, handler)
 
 
 def _around(clock: Clock) -> Middleware:

@@ -3,10 +3,11 @@
 from datetime import timedelta
 
 import structlog
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from services.events.topics import TOPICS
 from services.runtime.http import Call, Input, Routes, rejected
+from services.runtime.http.instant import Instant
 from services.runtime.identity.principal import Role
 from services.runtime.outbox.append import OutboxSignal
 from services.runtime.outbox.retention import republish
@@ -18,7 +19,7 @@ _LOG = structlog.get_logger(__name__)
 class RepublishInput(Input):
     """What to tell again."""
 
-    since: AwareDatetime = Field(description="Facts that were announced at or after this instant.")
+    since: Instant = Field(description="Facts that were announced at or after this instant.")
     topics: list[str] | None = Field(None, max_length=50, description="On these topics of the service; null: on all.")
 
 

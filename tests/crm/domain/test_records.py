@@ -68,6 +68,15 @@ def test_a_quote_that_never_closes_costs_its_own_line_only() -> None:
     assert "does not close" in (found[1].problem or "")
 
 
+def test_a_quote_that_another_field_closes_costs_its_own_line_only() -> None:
+    raw = b'805,"Open,en\n806,Lost,en\n807,"Quoted, two",en\n808,"over\ntwo lines",en\n'
+    found = read_in(RecordReader(","), raw, 7)
+    assert [one.fields for one in found] == [
+        (), ("806", "Lost", "en"), ("807", "Quoted, two", "en"), ("808", "over\ntwo lines", "en")
+    ]  # fmt: skip
+    assert "closed by a quote of a later line" in (found[0].problem or "")
+
+
 def test_a_quote_that_stays_open_beyond_the_bound_is_given_up_before_the_end_of_the_file() -> None:
     word = "x" * 996
     reader, filler = RecordReader(","), f"{word},y\n".encode() * 64

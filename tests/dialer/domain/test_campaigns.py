@@ -1,8 +1,10 @@
 """A campaign's states, and everything that is missing before a launch, named at once."""
 
 from datetime import time
+from typing import Any
 from uuid import UUID
 
+import orjson
 import pytest
 from pydantic import ValidationError
 
@@ -55,11 +57,33 @@ def test_a_bare_campaign_lacks_everything_and_says_so_at_once() -> None:
     assert "legal" in missing[0].problem
 
 
+def _calls(delay: str = "PT1H", maximum: int = 2) -> dict[str, Any]:
+    return {"kind": "call", "max_attempts": 3, "retries": {"busy": {"delay": delay, "maximum": maximum}}}
+
+
 def test_a_cadence_begins_with_calls_and_hours_in_order() -> None:
     with pytest.raises(ValidationError, match="first step"):
         Plan(cadence=(SMS,))
     with pytest.raises(ValidationError, match="start before they end"):
         Hours(start=time(20), end=time(9))
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        ({"caps": [{"maximum": 1, "window": "P999999999D"}]}, "400 days"),
+        ({"caps": [{"maximum": 1, "window": "PT0S"}]}, "greater than 0"),
+        ({"hours": [{"start": "08:00+05:00", "end": "21:00"}]}, "without an offset"),
+        ({"hours": [{"start": "08:00+05:00", "end": "21:00+05:00"}]}, "without an offset"),
+        ({"cadence": [_calls(delay="P999999999D")]}, "90 days"),
+        ({"cadence": [_calls(delay="-PT1H")]}, "greater than or equal to 0"),
+        ({"cadence": [_calls(maximum=101)]}, "less than or equal to 100"),
+        ({"cadence": [_calls(), {"kind": "message", "channel": "sms", "template": "x", "after": "P91D"}]}, "90 days"),
+    ],
+)
+def test_no_span_of_a_plan_leaves_the_calendar(plan: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        Plan.model_validate_json(orjson.dumps(plan))
 
 
 def test_a_change_of_a_plan_leaves_what_it_does_not_state() -> None:
@@ -88,6 +112,8 @@ def test_a_callback_is_agreed_in_the_persons_own_time(local: str, zones: list[st
         ("2027-03-28T01:30", ["Europe/London"], "clocks in Europe/London skip this time"),
         ("2026-02-30T10:00", ["Europe/London"], "no such day"),
         ("2026-11-24T15:00", [], "not known"),
+        ("0001-01-01T00:00", ["Asia/Kolkata"], "end of the calendar"),
+        ("9999-12-31T23:59", ["America/New_York"], "end of the calendar"),
         ("2026-11-24T15:00", ["America/New_York", "America/Chicago"], "America/Chicago and America/New_York"),
     ],
 )

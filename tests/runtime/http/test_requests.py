@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 from collections.abc import AsyncIterator
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,7 +14,7 @@ from aiohttp import ClientError, web
 from aiohttp.test_utils import TestClient, TestServer
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError
 from yarl import URL
 
 from services.runtime.clock import SystemClock
@@ -32,6 +33,7 @@ from services.runtime.http import (
     Upload,
     build_app,
 )
+from services.runtime.http.instant import Instant
 from services.runtime.identity import Role
 from tests.fakes.verifier import PlainVerifier
 from tests.runtime.http.conftest import Client, Serve, bearer, parts
@@ -146,6 +148,35 @@ async def test_a_good_request_is_answered_with_its_version_and_place(bikes: Clie
         assert answer.headers["Cache-Control"] == "no-store"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert not [name for name in answer.headers if name.lower().startswith("access-control")]
+
+
+async def test_whoever_may_get_may_ask_by_head(bikes: Client) -> None:
+    for path in ("/api/crm/bikes", "/api/crm/docs", "/livez"):
+        async with bikes.head(path, headers=MARKETING) as answer:
+            assert (answer.status, await answer.read()) == (200, b"")
+    async with bikes.head("/api/crm/bikes") as answer:
+        assert answer.status == 401
+
+
+@pytest.mark.parametrize(
+    ("given", "fine"),
+    [
+        ("2026-11-24T15:00:00Z", True),
+        ("1970-01-01T00:00:00+14:00", True),
+        ("0001-01-01T00:00:00+14:00", False),
+        ("9999-12-31T23:59:59-12:00", False),
+        ("2026-11-24T15:00:00", False),
+        ("99999999999999", False),
+        (1_764_000_000, False),
+    ],
+)
+def test_an_instant_is_text_with_an_offset_far_from_the_ends_of_the_calendar(given: Any, fine: bool) -> None:
+    adapter = TypeAdapter[datetime](Instant)
+    if fine:
+        assert adapter.validate_python(given).utcoffset() is not None
+    else:
+        with pytest.raises(ValidationError, match=r"instant|timezone"):
+            adapter.validate_python(given)
 
 
 @pytest.mark.parametrize(
@@ -411,7 +442,7 @@ async def test_unknown_addresses_and_methods_are_problems_too(bikes: Client) -> 
         assert (answer.status, answer.content_type) == (404, "application/problem+json")
     async with bikes.put("/api/crm/bikes", headers=MARKETING) as answer:
         assert (answer.status, answer.content_type) == (405, "application/problem+json")
-        assert set(answer.headers["Allow"].split(",")) == {"GET", "POST"}
+        assert set(answer.headers["Allow"].split(",")) == {"GET", "HEAD", "POST"}
     async with bikes.options("/api/crm/bikes", headers={"Origin": "https://evil.example"}) as answer:
         assert answer.status == 405
 
