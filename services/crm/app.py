@@ -16,7 +16,7 @@ from services.events.topics import CRM_CONSENTS
 from services.runtime.clock import Clock
 from services.runtime.errors import RejectedError
 from services.runtime.figures import health_routes
-from services.runtime.http import Routes, build_app
+from services.runtime.http import Limits, Routes, build_app
 from services.runtime.identity.identity import Identity, open_identity
 from services.runtime.identity.routes import identity_routes
 from services.runtime.ids import NewId
@@ -69,7 +69,15 @@ def _put_together(
     store = PgStore(pool, digest, new_id, messaging.signal)
     health = health_routes(NAME, pool, messaging, messaging.checks, clock)
     routes = [*crm_routes(store, digest), *messaging.routes, *identity_routes(identity), health]
-    app = build_app(NAME, routes, verifier=identity.verifier, clock=clock, pool=pool, readiness=messaging.checks)
+    app = build_app(
+        NAME,
+        routes,
+        verifier=identity.verifier,
+        clock=clock,
+        pool=pool,
+        readiness=messaging.checks,
+        limits=Limits(trusted_proxies=settings.trusted_proxies),
+    )
     loops: list[Loop] = [
         *messaging.loops,
         partial(workers.run_imports, store, clock, new_id),

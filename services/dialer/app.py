@@ -48,7 +48,7 @@ from services.runtime import postgres
 from services.runtime.clock import Clock
 from services.runtime.figures import health_routes
 from services.runtime.health import Health
-from services.runtime.http import build_app
+from services.runtime.http import Limits, build_app
 from services.runtime.identity.demo import is_loopback
 from services.runtime.identity.derivation import derive_key
 from services.runtime.identity.principal import Principal, Role, Verifier
@@ -361,6 +361,7 @@ async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make
         pool=pool,
         readiness=checks,
         on_shutdown=[board.hub.close],
+        limits=Limits(trusted_proxies=settings.trusted_proxies),
     )
     loops = [
         *messaging.loops,

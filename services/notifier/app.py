@@ -19,7 +19,7 @@ from services.notifier.workers.messages import run_forgetting, run_messages
 from services.runtime.clock import Clock
 from services.runtime.errors import RejectedError
 from services.runtime.figures import health_routes
-from services.runtime.http import build_app
+from services.runtime.http import Limits, build_app
 from services.runtime.identity.derivation import derive_key
 from services.runtime.identity.principal import Verifier
 from services.runtime.ids import NewId, new_id
@@ -78,7 +78,15 @@ def _put_together(
         *messaging.routes,
         health_routes(NAME, pool, messaging, messaging.checks, clock),
     ]
-    app = build_app(NAME, routes, verifier=verifier, clock=clock, pool=pool, readiness=messaging.checks)
+    app = build_app(
+        NAME,
+        routes,
+        verifier=verifier,
+        clock=clock,
+        pool=pool,
+        readiness=messaging.checks,
+        limits=Limits(trusted_proxies=settings.trusted_proxies),
+    )
     loops: list[Loop] = [
         *messaging.loops,
         deliveries.run,

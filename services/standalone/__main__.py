@@ -129,7 +129,8 @@ async def _start_services(
         services = [Service("services", programs.together, env, logs, settings.port)]
     else:
         ports = {name: free_port() for name in programs.apart}
-        env = {**env, "GALW_IDENTITY_URL": f"http://{_ADDRESS}:{ports[IDENTITY_HOST]}"}
+        # Our own proxy stands before them, and says who asks.
+        env = {**env, "GALW_IDENTITY_URL": f"http://{_ADDRESS}:{ports[IDENTITY_HOST]}", "GALW_TRUSTED_PROXIES": "1"}
         services = [Service(name, argv, env, logs, ports[name]) for name, argv in programs.apart.items()]
         table = routes(ports)
         await stack.enter_async_context(_serving(proxy_app(table), settings.port))
