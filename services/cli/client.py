@@ -19,7 +19,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import IntEnum
-from typing import Any, Concatenate, ParamSpec
+from typing import IO, Any, Concatenate, ParamSpec
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -67,6 +67,17 @@ class CommandError(click.ClickException):
         # Click declares it on the class and reads it from the instance.
         self.exit_code = int(code)  # pyright: ignore[reportAttributeAccessIssue]
         self.problem = problem
+        # Asked now: when the error is shown, the command's context is gone.
+        context = click.get_current_context(silent=True)
+        self._as_json = context is not None and bool(context.params.get("as_json"))
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Tell it on standard error: as the problem document where the command was asked for JSON, else in words."""
+        if not self._as_json:
+            super().show(file)
+            return
+        problem = self.problem if self.problem is not None else {"detail": self.message}
+        click.echo(orjson.dumps(problem), file=file, err=file is None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ ARI_CONNECTED = Gauge("ari_ws_connected", "Pools of this instance whose line of 
 ARI_RESYNCS = Counter("ari_resync_total", "How often channels were matched with what is stored, after a connection.")
 ARI_EVENT_LAG = Gauge("ari_event_lag_seconds", "How old the carrier's last event was when it arrived, by its own time.")
 POOL_FAILURES = Counter("dialer_pool_failures_total", "How often the owner of a pool ended by a failure of its own.")
+CAMPAIGN_FAILURES = Counter("dialer_campaign_failures_total", "How often work for a campaign failed by a bug.")
 UNKNOWN_RINGS = Counter(
     "dialer_unknown_rings_total", "Rings at the carrier without an attempt here: the database was restored."
 )

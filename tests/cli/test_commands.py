@@ -81,6 +81,9 @@ def test_whoever_is_not_signed_in_or_not_allowed_or_asks_for_nothing_is_told(she
                "--password-stdin", feed=PASSWORD)  # fmt: skip
     missing = shell.type("contacts", "show", "0198a000-0000-7000-8000-000000000000", code=Exit.NOT_FOUND)
     assert missing.stderr.startswith("Error: ")
+    in_json = shell.type("contacts", "show", "0198a000-0000-7000-8000-000000000000", "--json", code=Exit.NOT_FOUND)
+    assert json.loads(in_json.stderr)["status"] == 404
+    assert in_json.stdout == ""
     shell.sign_in("aud@example.org")
     shell.type("partners", "create", "Nobody", code=Exit.FORBIDDEN)
     shell.type("sign-out")

@@ -5,7 +5,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from prometheus_client import REGISTRY
 
 from services.dialer.domain import operators as rules
 from services.dialer.domain.attempts import Attempt
-from services.dialer.domain.campaigns import Plan
+from services.dialer.domain.campaigns import CampaignState, Plan
 from services.dialer.domain.caps import AbandonmentLimit, caps_of
 from services.dialer.domain.leads import CallStep, MessageStep
 from services.dialer.domain.operators import Operator
@@ -395,6 +395,31 @@ async def test_a_lost_operators_customer_goes_to_another_with_what_was_recorded(
     assert {one["question_id"]: one["value"] for one in recorded["answers"]} == {"served": "no", "score": 2}
     meets = [line["operator"] for line in await world.ledger() if line["event"] == "meet"]
     assert len(set(meets)) == 2
+
+
+async def test_a_fault_in_one_campaign_leaves_the_others_of_its_pool_their_owner(world: World) -> None:
+    now = CLOCK.now()
+    campaign = await floor.lay_out(world.campaigns, world.pool, now, leads=3, plan=plan())
+    broken = replace(campaign, id=uuid4(), name="Broken", state=CampaignState.DRAFT, version=1, launched_at=None)
+    await use.create(world.campaigns, broken, None)
+    await use.command(world.campaigns, broken.id, None, "launch", now, None, floor.at_any_hour)
+    await floor.enrol(world.pool, broken.id, range(100, 103), now)
+    world.gate.fails_for = broken.id
+    before = REGISTRY.get_sample_value("dialer_campaign_failures_total") or 0.0
+    keeper, stop = world.keeper(), asyncio.Event()
+    async with running(keeper):
+        working = asyncio.get_running_loop().create_task(work(world, world.desk(keeper), uuid4(), stop))
+        called = f"SELECT 1 FROM leads WHERE campaign_id = '{campaign.id}' AND attempts > 0"
+
+        async def all_called() -> bool:
+            failures = (REGISTRY.get_sample_value("dialer_campaign_failures_total") or 0.0) - before
+            return len(await world.rows(called)) == 3 and failures > 0
+
+        await until(all_called)
+        assert [owner.fence.epoch for owner in keeper.owners.values()] == [1]
+        stop.set()
+        await working
+    assert not await world.rows(f"SELECT 1 FROM attempts WHERE campaign_id = '{broken.id}'")
 
 
 async def test_a_call_keeps_the_script_version_it_was_placed_with_and_its_required_questions(world: World) -> None:

@@ -16,13 +16,16 @@ class OneRuleGate:
     def __init__(self) -> None:
         """Hold nobody back."""
         self.deferred: dict[UUID, timedelta] = {}
+        self.fails_for: UUID | None = None
         self.limits: tuple[AbandonmentLimit, ...] = ()
 
     def judge(
         self, campaign: Campaign, lead: Lead, history: GateHistory, now: datetime, *, channel: str = "voice"
     ) -> Verdict:
         """Return the verdict on a lead."""
-        del campaign, channel
+        del channel
+        if campaign.id == self.fails_for:
+            raise ArithmeticError("a fault in one campaign")
         if history.suppressed:
             return Verdict(False, held_by="suppressed")
         wait = self.deferred.get(lead.contact_id)

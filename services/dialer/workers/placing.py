@@ -1,10 +1,13 @@
 """Lines: as many as pacing says, to the leads the gate allows; and the messages to those who were not reached."""
 
+from collections.abc import Coroutine
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
 
+from services.dialer import metrics
 from services.dialer.domain import leads as lead_rules
 from services.dialer.domain.campaigns import SEVERAL_LINES, Campaign, one_by_one
 from services.dialer.domain.caps import caps_of
@@ -27,6 +30,9 @@ GATHER_S = 0.02
 
 UNAVAILABLE_S = 0.5
 MESSAGES_EVERY_S = 1.0
+FAILED_FOR = timedelta(seconds=30)
+"""How long a campaign places and sends nothing after a fault of ours in it, while the others of the pool go on."""
+
 RESTRICTED_FOR = timedelta(seconds=30)
 """How long a campaign keeps to one line per operator before the rules are asked again for more."""
 
@@ -42,6 +48,7 @@ class Placing:
         self._offers = offers
         self._hoppers: dict[UUID, Hopper] = {}
         self._restricted: dict[UUID, datetime] = {}
+        self._failed: dict[UUID, datetime] = {}
         self._capped: dict[UUID, tuple[object, tuple[Cap, ...]]] = {}
 
     async def run(self) -> None:
@@ -58,17 +65,16 @@ class Placing:
         board = self._board
         while True:
             await board.clock.sleep(MESSAGES_EVERY_S)
-            for campaign in board.running_campaigns() if board.why_silent() is None else ():
+            for campaign in self._sound_campaigns(board.now()) if board.why_silent() is None else ():
                 try:
-                    for candidate in await self._hopper(campaign.id).take_messages(campaign, board.now()):
-                        await self._send_message(campaign, candidate.lead)
+                    await self._sparing(campaign, self._send_messages(campaign))
                 except UnavailableError:
                     break
 
     async def _place(self) -> float:
         """Place what pacing asks for; return when to ask again, in seconds."""
         board, now = self._board, self._board.now()
-        campaigns = [self._as_allowed(campaign, now) for campaign in board.running_campaigns()]
+        campaigns = [self._as_allowed(campaign, now) for campaign in self._sound_campaigns(now)]
         caps = [cap for campaign in campaigns for cap in self._caps(campaign, now)]
         floor = board.book.floor(now, campaigns, board.operators, board.calls, board.silent, caps)
         decision = self._pacing.decide(floor, now, frozenset(str(campaign_id) for campaign_id in self._restricted))
@@ -76,10 +82,24 @@ class Placing:
             for campaign in campaigns:
                 count = decision.dial.get(str(campaign.id), 0)
                 if count > 0 and board.running(board.campaigns.get(campaign.id, campaign)):
-                    await self._place_campaign(campaign, count)
+                    await self._sparing(campaign, self._place_campaign(campaign, count))
         except UnavailableError:
             return UNAVAILABLE_S
         return decision.next_decision_in_s
+
+    def _sound_campaigns(self, now: datetime) -> list[Campaign]:
+        return [c for c in self._board.running_campaigns() if now >= self._failed.get(c.id, now)]
+
+    async def _sparing(self, campaign: Campaign, work: Coroutine[Any, Any, None]) -> None:
+        """Do *work* for a campaign; a fault of ours in it costs that campaign a while, not the pool its owner."""
+        try:
+            await work
+        except UnavailableError:
+            raise
+        except Exception:
+            self._failed[campaign.id] = self._board.now() + FAILED_FOR
+            metrics.CAMPAIGN_FAILURES.inc()
+            log.exception("campaign.failed", campaign_id=str(campaign.id))
 
     async def _place_campaign(self, campaign: Campaign, count: int) -> None:
         board = self._board
@@ -120,6 +140,10 @@ class Placing:
             board = self._board
             hopper = self._hoppers[campaign_id] = Hopper(campaign_id, board.store, board.gatekeeper, board.fence)
         return hopper
+
+    async def _send_messages(self, campaign: Campaign) -> None:
+        for candidate in await self._hopper(campaign.id).take_messages(campaign, self._board.now()):
+            await self._send_message(campaign, candidate.lead)
 
     async def _send_message(self, campaign: Campaign, lead: Lead) -> None:
         board, now = self._board, self._board.now()
