@@ -65,9 +65,13 @@ def detect(sample: bytes, *, complete: bool) -> FileFormat:
             raise _refused(f"This is {what}, not text")
     encoding = _encoding(sample, complete=complete)
     text = codecs.getincrementaldecoder(encoding)().decode(sample, final=False).removeprefix("\ufeff")
+    if "\r" in text and "\n" not in text:
+        raise _refused("Its lines end in a lone carriage return, as on very old machines; save it with usual line ends")
     line = next((line for line in text.split("\n") if line.strip()), None)
     if line is None:
         raise _refused("The file begins with nothing but blank lines")
+    if re.fullmatch(r"sep=.?", line.strip(), re.IGNORECASE):
+        raise _refused(f"The first line is {line.strip()!r}, a note of Excel to itself; delete that line")
     delimiter = max(DELIMITERS, key=re.sub(r'"[^"]*"', "", line).count)
     header = next(RecordReader(delimiter).read(text.encode() + b"\n"), None)
     if header is None or header.problem:

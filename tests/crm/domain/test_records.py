@@ -142,6 +142,8 @@ def test_encoding_delimiter_and_header_are_detected(
         (b"sian@example.org,x\n", "an e-mail address"),
         (b"name,phone,Name\n", "a column twice: name"),
         (b'"name,phone\n', "it does not end"),
+        (b"sep=;\r\nname;phone\r\n", "a note of Excel"),
+        (b"name,phone\rA,1\r", "a lone carriage return"),
     ],
 )
 def test_what_is_no_contact_file_is_refused_saying_what_was_found(raw: bytes, said: str) -> None:
