@@ -99,7 +99,7 @@ async def test_facts_are_told_again_and_change_nothing(url: str) -> None:
         await until(marked)
         assert told() == 3
         async with serving(crm) as client:
-            wish = {"since": "0001-01-01T00:00:00+14:00"}
+            wish = {"since": "1970-01-01T00:00:00+14:00"}
             answer = await asked(client, "POST", "/api/crm/facts/republish", 202, wish)
             assert answer["facts"] == 3
             await until(lambda: told() == 6)

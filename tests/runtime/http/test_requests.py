@@ -14,7 +14,7 @@ from aiohttp import ClientError, web
 from aiohttp.test_utils import TestClient, TestServer
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from yarl import URL
 
 from services.runtime.clock import SystemClock
@@ -52,7 +52,7 @@ class NewBike(Input):
     name: str = Field(min_length=1, max_length=50)
     wheels: tuple[Wheel, ...] = ()
     colour: Colour = Colour.RED
-    bought_at: AwareDatetime | None = None
+    bought_at: Instant | None = None
     owner_id: UUID | None = None
     price: float | None = None
 
@@ -167,10 +167,9 @@ async def test_whoever_may_get_may_ask_by_head(bikes: Client) -> None:
         ("9999-12-31T23:59:59-12:00", False),
         ("2026-11-24T15:00:00", False),
         ("99999999999999", False),
-        (1_764_000_000, False),
     ],
 )
-def test_an_instant_is_text_with_an_offset_far_from_the_ends_of_the_calendar(given: Any, fine: bool) -> None:
+def test_an_instant_has_an_offset_and_is_far_from_the_ends_of_the_calendar(given: Any, fine: bool) -> None:
     adapter = TypeAdapter[datetime](Instant)
     if fine:
         assert adapter.validate_python(given).utcoffset() is not None
