@@ -1,6 +1,7 @@
 """From the owner's view of its pool to the snapshot that pacing decides on."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -46,14 +47,15 @@ class FloorBook:
         calls: Mapping[UUID, LiveCall],
         silent: frozenset[UUID],
         caps: Iterable[pacing.Cap],
+        dry: Collection[UUID] = (),
     ) -> pacing.Floor:
-        """Return the pool as it stands, with the events since the last time."""
+        """Return the pool as it stands, with the events since the last time; *dry* campaigns have nobody to call."""
         running = list(campaigns)
         events, self._events = tuple(self._events[-MAX_EVENTS:]), []
         return pacing.Floor(
             now=now.timestamp(),
             operators=tuple(_operator(o, running, silent, now) for o in operators.values()),
-            campaigns=tuple(_campaign(c, calls) for c in running),
+            campaigns=tuple(_campaign(c, calls, dry=c.id in dry) for c in running),
             caps=tuple(caps),
             events=events,
         )
@@ -128,12 +130,12 @@ def _operator(operator: Operator, running: list[Campaign], silent: frozenset[UUI
     return pacing.Operator(str(operator.id), state, operator.since.timestamp(), ready_in, able)
 
 
-def _campaign(campaign: Campaign, calls: Mapping[UUID, LiveCall]) -> pacing.Campaign:
+def _campaign(campaign: Campaign, calls: Mapping[UUID, LiveCall], *, dry: bool) -> pacing.Campaign:
     own = [c for c in calls.values() if c.attempt.campaign_id == campaign.id]
     early = (AttemptState.RESERVED, AttemptState.DIALING, AttemptState.RINGING)
     ringing = tuple((c.attempt.dialed_at or c.attempt.reserved_at).timestamp() for c in own if c.attempt.state in early)
     waiting = tuple(c.attempt.answered_at.timestamp() for c in own if c.attempt.answered_at is not None and c.waiting)
-    return pacing.Campaign(
+    made = pacing.Campaign(
         str(campaign.id),
         mode=campaign.plan.mode,
         priority=float(campaign.plan.priority),
@@ -142,3 +144,4 @@ def _campaign(campaign: Campaign, calls: Mapping[UUID, LiveCall]) -> pacing.Camp
         waiting=waiting,
         ratio=campaign.plan.ratio,
     )
+    return replace(made, leads_left=0) if dry else made

@@ -16,7 +16,7 @@ from services.dialer.domain.pacing import Cap, Mode
 from services.dialer.ports import Change
 from services.dialer.usecases import announcements
 from services.dialer.workers.board import Board, woken
-from services.dialer.workers.hopper import Hopper
+from services.dialer.workers.hopper import REFETCH, Hopper
 from services.dialer.workers.offers import Offers
 from services.dialer.workers.pacing import PacingDesk
 from services.dialer.workers.reserving import Reserving
@@ -49,6 +49,7 @@ class Placing:
         self._hoppers: dict[UUID, Hopper] = {}
         self._restricted: dict[UUID, datetime] = {}
         self._failed: dict[UUID, datetime] = {}
+        self._dry: dict[UUID, datetime] = {}
         self._capped: dict[UUID, tuple[object, tuple[Cap, ...]]] = {}
 
     async def run(self) -> None:
@@ -76,7 +77,8 @@ class Placing:
         board, now = self._board, self._board.now()
         campaigns = [self._as_allowed(campaign, now) for campaign in self._sound_campaigns(now)]
         caps = [cap for campaign in campaigns for cap in self._caps(campaign, now)]
-        floor = board.book.floor(now, campaigns, board.operators, board.calls, board.silent, caps)
+        dry = [campaign_id for campaign_id, until in self._dry.items() if now < until]
+        floor = board.book.floor(now, campaigns, board.operators, board.calls, board.silent, caps, dry)
         decision = self._pacing.decide(floor, now, frozenset(str(campaign_id) for campaign_id in self._restricted))
         try:
             for campaign in campaigns:
@@ -107,6 +109,10 @@ class Placing:
         candidates = await hopper.take(campaign, count, board.now(), board.free())
         if hopper.one_by_one:
             self._restricted[campaign.id] = board.now() + RESTRICTED_FOR
+            board.wake_placing.set()
+        elif not candidates:
+            # The others are asked at once: lines that nobody can use must not be kept from them.
+            self._dry[campaign.id] = board.now() + REFETCH
             board.wake_placing.set()
         if campaign.plan.mode is Mode.PREVIEW:
             await self._offers.show(campaign, candidates)
