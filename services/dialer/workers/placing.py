@@ -66,7 +66,10 @@ class Placing:
         board = self._board
         while True:
             await board.clock.sleep(MESSAGES_EVERY_S)
-            for campaign in self._sound_campaigns(board.now()) if board.why_silent() is None else ():
+            now = board.now()
+            for campaign in board.running_campaigns() if board.why_silent() is None else ():
+                if now < self._failed.get(campaign.id, now):
+                    continue
                 try:
                     await self._sparing(campaign, self._send_messages(campaign))
                 except UnavailableError:
@@ -75,9 +78,10 @@ class Placing:
     async def _place(self) -> float:
         """Place what pacing asks for; return when to ask again, in seconds."""
         board, now = self._board, self._board.now()
-        campaigns = [self._as_allowed(campaign, now) for campaign in self._sound_campaigns(now)]
+        campaigns = [self._as_allowed(campaign, now) for campaign in board.running_campaigns()]
         caps = [cap for campaign in campaigns for cap in self._caps(campaign, now)]
-        dry = [campaign_id for campaign_id, until in self._dry.items() if now < until]
+        # They stay in the picture: their lines still ring, and somebody may answer.
+        dry = {c.id for c in campaigns if now < max(self._dry.get(c.id, now), self._failed.get(c.id, now))}
         floor = board.book.floor(now, campaigns, board.operators, board.calls, board.silent, caps, dry)
         decision = self._pacing.decide(floor, now, frozenset(str(campaign_id) for campaign_id in self._restricted))
         try:
@@ -88,9 +92,6 @@ class Placing:
         except UnavailableError:
             return UNAVAILABLE_S
         return decision.next_decision_in_s
-
-    def _sound_campaigns(self, now: datetime) -> list[Campaign]:
-        return [c for c in self._board.running_campaigns() if now >= self._failed.get(c.id, now)]
 
     async def _sparing(self, campaign: Campaign, work: Coroutine[Any, Any, None]) -> None:
         """Do *work* for a campaign; a fault of ours in it costs that campaign a while, not the pool its owner."""
