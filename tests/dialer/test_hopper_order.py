@@ -15,8 +15,8 @@ from services.dialer.domain.operators import Operator
 from services.dialer.ports import GateHistory
 from services.dialer.usecases.gatekeeper import Verdict
 from services.dialer.workers.hopper import OWN_OPERATOR_WAIT, REFETCH, Hopper
-from tests.dialer.samples import NOW, SMS, operator
-from tests.dialer.stages import MemoryStage, Scene, set_scene
+from tests.dialer.samples import SMS, operator
+from tests.dialer.stages import NOW, MemoryStage, Scene, set_scene
 from tests.fakes.gate import OneRuleGate
 
 
