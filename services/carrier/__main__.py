@@ -22,6 +22,7 @@ from services.carrier.profile import load_profile
 from services.carrier.switch import LedgerLine, Switch
 from services.runtime.clock import SystemClock
 from services.runtime.errors import GalwError, UnavailableError
+from services.runtime.heap import settle_heap
 
 _log = structlog.get_logger()
 
@@ -70,6 +71,7 @@ async def _serve(arguments: argparse.Namespace, ledger: Ledger) -> int:
     await runner.setup()
     try:
         await _listen(runner, arguments.host, arguments.port)
+        settle_heap()
         await stopped.wait()
     finally:
         api.close()

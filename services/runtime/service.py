@@ -11,6 +11,7 @@ import structlog
 from aiohttp import web
 
 from services.runtime.health import Check, Health
+from services.runtime.heap import settle_heap
 from services.runtime.metrics import EVENT_LOOP_LAG
 
 _LOG = structlog.get_logger(__name__)
@@ -90,6 +91,7 @@ async def run_service(
             _LOG.info("service.listening", host=bound_host, port=bound_port, services=[s.name for s in services])
             if on_listening is not None:
                 on_listening(bound_host, bound_port)
+            settle_heap()
             await _run_loops([_watch_lag, *(loop for service in services for loop in service.loops)], stopping)
         finally:
             # Intake stops first; what is in hand gets half of the time, closing the other half.

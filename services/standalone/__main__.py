@@ -34,6 +34,8 @@ _ADDRESS = "127.0.0.1"
 _FILES = 16_384
 IDENTITY_HOST = "crm"
 """The service that signs people in, where each has a process of its own."""
+_ON_THE_LINE, _GIVING_WAY = "dialer", 5
+"""People wait in the one service; the others get fewer turns (see nice(2)) where processors are scarce."""
 _PATIENCE_S = 20.0  # after which a person is told what readiness still waits for
 
 
@@ -131,7 +133,10 @@ async def _start_services(
         ports = {name: free_port() for name in programs.apart}
         # Our own proxy stands before them, and says who asks.
         env = {**env, "GALW_IDENTITY_URL": f"http://{_ADDRESS}:{ports[IDENTITY_HOST]}", "GALW_TRUSTED_PROXIES": "1"}
-        services = [Service(name, argv, env, logs, ports[name]) for name, argv in programs.apart.items()]
+        services = [
+            Service(name, argv, env, logs, ports[name], nice=0 if name == _ON_THE_LINE else _GIVING_WAY)
+            for name, argv in programs.apart.items()
+        ]
         table = routes(ports)
         await stack.enter_async_context(_serving(proxy_app(table), settings.port))
     await supervisor.start(*services)

@@ -60,8 +60,10 @@ def spawn(
     cwd: Path | None = None,
     account: Account | None = None,
     death_signal: signal.Signals = signal.SIGKILL,
+    nice: int = 0,
 ) -> subprocess.Popen[bytes]:
-    """Start a child; its standard output goes to *output*, its standard error to *log* (None: where ours go).
+    """Start a child; its standard output goes to *output*, its standard error to *log* (None: where ours go). The
+    higher *nice*, the more it gives way to others where processors are scarce.
 
     Call it from the main thread: the kernel sends *death_signal* when the thread that started the child ends.
     """
@@ -78,11 +80,12 @@ def spawn(
         extra_groups=[] if account else None,
         umask=0o077,
         process_group=0,
-        preexec_fn=lambda: _die_with(parent, death_signal),
+        preexec_fn=lambda: _begin(parent, death_signal, nice),
     )
 
 
-def _die_with(parent: int, death_signal: signal.Signals) -> None:
+def _begin(parent: int, death_signal: signal.Signals, nice: int) -> None:
+    os.nice(nice)
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, int(death_signal))
     if os.getppid() != parent:  # the parent died between the fork and the line above

@@ -53,12 +53,15 @@ class Service:
     stop_signal = signal.SIGTERM
     stop_grace_s = STOP_GRACE_S
 
-    def __init__(self, name: str, argv: Sequence[str], env: Mapping[str, str], folder: Path, port: int) -> None:
-        """Prepare a service that logs to *folder*; it learns its *port* as `GALW_HTTP_PORT`."""
+    def __init__(
+        self, name: str, argv: Sequence[str], env: Mapping[str, str], folder: Path, port: int, *, nice: int = 0
+    ) -> None:
+        """Prepare a service that logs to *folder*; it learns its *port* as `GALW_HTTP_PORT`. *nice*: see `spawn`."""
         self.name = name
         self.port = port
         self.log = folder / f"{name}.log"
         self._argv = argv
+        self._nice = nice
         self._env = {**env, "GALW_HTTP_HOST": "127.0.0.1", "GALW_HTTP_PORT": str(port)}
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -71,7 +74,7 @@ class Service:
     def start(self) -> None:
         """Start it; what it prints goes to the terminal, what it logs to its file."""
         with _appended(self.log) as log:
-            self._child = spawn(self._argv, env=self._env, log=log)
+            self._child = spawn(self._argv, env=self._env, log=log, nice=self._nice)
 
     def ready(self) -> bool:
         """Tell whether it listens."""
