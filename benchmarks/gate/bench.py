@@ -1,19 +1,22 @@
 """How long a decision takes: per lead of a prepared campaign, with histories, in full, and as a stream of lines.
 
-Processor time of one process, so that it hardly matters who else is busy.
+Processor time of one process, so that it hardly matters who else is busy; the last line is by the clock.
 
 python -m benchmarks.gate.bench
 """
 
 import random
 import resource
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import orjson
 
-from services.cli.gate import answer_line, seldom_collecting
+from services.cli.facts import answer_line, seldom_collecting
 from services.dialer import packloader
 from services.dialer.domain.gate import Consent, Decision, Facts, PastAttempt, Scrub, check, decide, write_facts
 from tests.oracle.cases import random_facts
@@ -101,6 +104,19 @@ def main() -> None:
         seconds = _seconds(lambda: [answer_one(line) for line in mixed])
         print(f"lines of every country and year, the first time: {len(mixed) / seconds:,.0f} a second")
         measure("the same once more", len(mixed), lambda: [answer_one(line) for line in mixed])
+    answer_a_file([orjson.dumps(random_facts(rng)) for _ in range(40_000)])
+
+
+def answer_a_file(lines: list[bytes]) -> None:
+    """Print how many lines a second the command answers on all processors, from its start to its end, by the clock."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(b"\n".join(lines))
+        file.flush()
+        argv = [sys.executable, "-m", "services.cli", "gate", "explain", "--json", "--facts", file.name]
+        start = time.monotonic()
+        subprocess.run(argv, stdout=subprocess.DEVNULL, check=True)
+        seconds = time.monotonic() - start
+    print(f"galw gate explain --facts FILE, {len(lines):,} such lines: {len(lines) / seconds:,.0f} a second")
 
 
 if __name__ == "__main__":

@@ -1,24 +1,16 @@
 """`galw gate`: ask whom may be called, when and how, and hear which rules say so."""
 
-import gc
 import sys
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO, cast
+from typing import Any, BinaryIO, TextIO
 
 import click
 import orjson
 
 from services.cli.client import CommandError, Exit, GalwClient, with_client
+from services.cli.facts import answer_line, answer_stream, render
 from services.dialer import packloader
-from services.dialer.domain.gate import Decision, FactError, Packs, decide, parse_facts
-from services.dialer.domain.gate.nodes import PackError, from_json
-from services.dialer.domain.gate.parse import parse_pack
-from services.runtime.repeats import repeated_field
-
-LINE_LIMIT = 1_000_000  # Bytes; a line of facts has about a thousand.
-_MARKS = {"allow": "✓", "defer": "…", "deny": "✗"}
+from services.dialer.domain.gate.nodes import PackError
 
 
 @click.group()
@@ -61,18 +53,14 @@ def explain(source: BinaryIO | None, as_json: bool, folders: tuple[Path, ...], *
         packs = packloader.load_packs(folders)
     except PackError as error:
         raise click.ClickException(str(error)) from error
-    lines: Iterable[bytes] = [orjson.dumps(_facts_of(options))] if source is None else _lines(source)
-    write = sys.stdout.buffer.write
-    failed = False
-    with seldom_collecting():
-        for line in lines:
-            answer = answer_line(line, packs)
-            failed = failed or isinstance(answer, dict)
-            write(_render(answer, as_json))
-            # Whoever feeds line by line waits for each answer.
-            sys.stdout.buffer.flush()
-    if failed and source is None:
-        sys.exit(2)
+    if source is None:
+        answer = answer_line(orjson.dumps(_facts_of(options)), packs)
+        sys.stdout.buffer.write(render(answer, as_json))
+        sys.exit(2 if isinstance(answer, dict) else 0)
+    for answers in answer_stream(source, packs, as_json):
+        sys.stdout.buffer.write(answers)
+        # Whoever feeds line by line waits for each answer.
+        sys.stdout.buffer.flush()
 
 
 @command.command("replay")
@@ -136,109 +124,6 @@ def _tell_replay(found: dict[str, Any], as_json: bool) -> None:
                 click.echo(f"{name} was {found['stored'][name]}, is {found['again'].get(name)}")
     if not found["agrees"]:
         raise CommandError("The decision differs: the gate itself has changed.", Exit.FAILED)
-
-
-def answer_line(line: bytes, packs: Packs) -> Decision | dict[str, Any]:
-    """Return the decision for one line of JSON, or what is wrong with it; never raises for what a line contains."""
-    try:
-        value = read_line(line)
-        if isinstance(value, dict) and value.get("organisation_packs"):
-            packs, value = _with_packs(cast("dict[str, Any]", value), packs)
-        facts, at = parse_facts(value, packs.places)
-        return decide(facts, packs, at)
-    except FactError as error:
-        return error.to_json()
-
-
-def read_line(line: bytes) -> object:
-    """Return the JSON value of one line of facts; raises `FactError`."""
-    if len(line) > LINE_LIMIT:
-        raise FactError("facts", f"a line of at most {LINE_LIMIT:,} bytes")
-    try:
-        value = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise FactError("facts", f"one JSON object a line ({error.msg.partition(': line ')[0]})") from error
-    try:
-        twice = repeated_field(line, value)
-    except RecursionError as error:
-        raise FactError("facts", "no objects nested hundreds deep") from error
-    if twice is not None:
-        raise FactError(twice, "each field once")
-    return value
-
-
-def _with_packs(value: dict[str, Any], packs: Packs) -> tuple[Packs, dict[str, Any]]:
-    """Return packs that know those given in the facts themselves, and the facts naming them by id."""
-    given = value["organisation_packs"]
-    if not isinstance(given, list):
-        raise FactError("organisation_packs", "a list of packs, each its id or the pack itself")
-    more, names = dict(packs.optional), list[object]()
-    in_force = {pack.id for pack in packs.in_force}
-    for index, item in enumerate(given):
-        field = f"organisation_packs[{index}]"
-        if isinstance(item, dict):
-            try:
-                pack = parse_pack(from_json(item), field)
-            except RecursionError as error:
-                raise FactError(field, "a pack, not objects hundreds deep") from error
-            except PackError as error:
-                raise FactError(field, f"a valid pack: {error}") from error
-            if pack.id in in_force or (pack.extends is not None and pack.extends not in in_force):
-                raise FactError(field, "a pack with an id of its own that extends none, or one in force")
-            more[pack.id] = pack
-            names.append(pack.id)
-        elif isinstance(item, str) and (item in more or item in in_force):
-            names += [item] if item in more else []
-        else:
-            raise FactError(field, "the id of a pack that is there, or the pack itself")
-    return Packs(packs.places, packs.in_force, more), {**value, "organisation_packs": names}
-
-
-@contextmanager
-def seldom_collecting() -> Generator[None]:
-    """Look for circular garbage seldom, and not in the packs: answers make none, and it took a third of the time."""
-    usual = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(200_000, *usual[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
-        gc.unfreeze()
-
-
-def _lines(source: BinaryIO) -> Iterator[bytes]:
-    """Yield each line, of one too long no more than shows that it is: one line in is one answer out."""
-    while line := source.readline(LINE_LIMIT + 2):
-        yield line.rstrip(b"\n")
-        while len(line) == LINE_LIMIT + 2 and not line.endswith(b"\n"):
-            line = source.readline(LINE_LIMIT + 2)
-
-
-def _render(answer: Decision | dict[str, Any], as_json: bool) -> bytes:
-    if isinstance(answer, dict):
-        if as_json:
-            return orjson.dumps(answer) + b"\n"
-        error = answer["error"]
-        return f"{error['field']}: expected {error['expected']}\n".encode()
-    if as_json:
-        return orjson.dumps(answer.to_json()) + b"\n"
-    return _describe(answer).encode()
-
-
-def _describe(decision: Decision) -> str:
-    stored = decision.to_json()
-    head = decision.decision + (f" until {stored['until']}" if decision.until else "")
-    rules = [f"  {_MARKS[r.says]} {r.id:<28} {r.says:<6} {r.text} [{r.cite}]" for r in decision.rules]
-    facts = (
-        ("modes now", decision.allowed_modes),
-        ("zones", decision.zones),
-        ("law of", decision.jurisdictions),
-        ("packs", [f"{name} {version}" for name, version in decision.packs.items()]),
-        ("drafts", decision.drafts),
-    )
-    tail = [f"  {name}: {', '.join(values)}" for name, values in facts if values]
-    return "\n".join([head, *rules, *tail, f"  rings at least {decision.min_ring_s} s"]) + "\n"
 
 
 def _facts_of(options: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import click
 import orjson
 
 from services.cli.client import GalwClient, with_client
-from services.cli.gate import read_line
+from services.cli.facts import read_line
 from services.dialer import packloader
 from services.dialer.domain.gate import FactError, Packs, check, decide, opt_out_words, parse_facts
 from services.dialer.domain.gate.nodes import PackError

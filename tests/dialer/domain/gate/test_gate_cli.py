@@ -1,6 +1,8 @@
 """`galw gate explain` and `galw packs` as they are typed."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,36 @@ def test_explain_answers_each_line_of_a_stream() -> None:
     result = CliRunner().invoke(gate, ["explain", "--facts", "-", "--json"], input=lines)
     answers = [json.loads(line) for line in result.output.splitlines()]
     assert [next(iter(answer)) for answer in answers] == ["decision", "error", "error"]
+
+
+EXPLAIN = [sys.executable, "-m", "services.cli", "gate", "explain", "--json", "--facts"]
+
+
+def test_a_long_file_is_answered_line_by_line_in_its_order(tmp_path: Path) -> None:
+    """Several processes answer it; for which line an answer is shows in the place of that line's error."""
+    file = tmp_path / "facts.jsonl"
+    earlier = '{"at": "2026-11-24T11:00:00Z"},'
+    lines = [f'{{{GOOD}, "attempts": [{earlier * (n % 50)}{"7" if n % 7 else earlier[:-1]}]}}' for n in range(9_000)]
+    file.write_text("\n".join(lines))  # the last line has no end
+    done = subprocess.run([*EXPLAIN, str(file)], capture_output=True, text=True, check=True)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    places = [answer["error"]["field"] if "error" in answer else None for answer in answers]
+    assert places == [f"attempts[{n % 50}]" if n % 7 else None for n in range(9_000)]
+    one = subprocess.run([*EXPLAIN, "-"], input=lines[7], capture_output=True, text=True, check=True)
+    assert json.loads(one.stdout) == answers[7]
+
+
+def test_who_feeds_line_by_line_gets_each_answer_before_the_next_line() -> None:
+    with subprocess.Popen([*EXPLAIN, "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for line in (b"{%s}" % GOOD.encode(), b"no json", b"{%s}" % GOOD.encode() * 3):
+            process.stdin.write(line + b"\n")
+            process.stdin.flush()
+            assert process.stdout.readline().startswith((b'{"decision"', b'{"error"'))
+        process.stdin.close()
+        assert process.stdout.read() == b""
+    assert process.returncode == 0
 
 
 GOOD = '"number": "+13055550123", "at": "2026-11-24T12:00:00Z"'

@@ -9,7 +9,7 @@ import orjson
 import pytest
 from hypothesis import settings
 
-from services.cli.gate import answer_line
+from services.cli.facts import answer_line
 from services.dialer import packloader
 from services.dialer.domain.gate import Decision, Packs, candidate_zones, decide, parse_facts, write_facts
 from services.dialer.domain.gate.replay import MissingVersionError, replay
