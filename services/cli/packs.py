@@ -4,12 +4,15 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
+from urllib.parse import quote
 
 import click
 import orjson
+from rich.console import Console
+from rich.table import Table
 
-from services.cli.client import GalwClient, with_client
+from services.cli.client import CommandError, Exit, GalwClient, with_client
 from services.cli.facts import read_line
 from services.dialer import packloader
 from services.dialer.domain.gate import FactError, Packs, check, decide, opt_out_words, parse_facts
@@ -24,6 +27,9 @@ _FOLDERS = click.option(
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="A folder with packs of your own, beside the shipped ones.",
 )
+_RUNNING = click.option(
+    "--running", is_flag=True, help="Of the Galw that runs, not of those that ship with this command."
+)
 
 
 @click.group()
@@ -33,14 +39,20 @@ def command() -> None:
 
 @command.command("list")
 @_FOLDERS
+@_RUNNING
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a pack.")
-def list_packs(folders: tuple[Path, ...], as_json: bool) -> None:
-    """List the packs that are in force.
+def list_packs(folders: tuple[Path, ...], running: bool, as_json: bool) -> None:
+    """List the packs that ship with Galw, or those in force in the one that runs.
 
     \b
-    Example:
+    Examples:
       galw packs list
+      galw packs list --running
     """
+    if running:
+        _refuse_both(folders)
+        _list_running(as_json=as_json)
+        return
     for pack in _load(folders).in_force:
         row = {
             "id": pack.id,
@@ -50,23 +62,72 @@ def list_packs(folders: tuple[Path, ...], as_json: bool) -> None:
             "jurisdictions": list(pack.jurisdictions),
             "title": pack.title,
         }
-        if as_json:
-            click.echo(orjson.dumps(row))
-        else:
-            click.echo(f"{pack.id:<10} {pack.version:<8} {pack.status:<9} {len(pack.rules):>2} rules  {pack.title}")
+        _tell_pack(row, as_json)
+
+
+@with_client
+async def _list_running(client: GalwClient, *, as_json: bool) -> None:
+    for row in (await client.get("/api/dialer/packs"))["items"]:
+        _tell_pack(row, as_json)
+
+
+def _tell_pack(row: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(orjson.dumps(row))
+    else:
+        own = "" if row.get("shipped", True) else "  (your own)"
+        text = f"{row['id']:<10} {row['version']:<8} {row['status']:<9} {row['rules']:>2} rules  {row['title']}{own}"
+        click.echo(text)
+
+
+def _refuse_both(folders: tuple[Path, ...]) -> None:
+    if folders:
+        raise CommandError("Give either --packs or --running: what runs has its own packs.", Exit.USAGE)
 
 
 @command.command()
 @click.argument("pack_id")
 @_FOLDERS
-def show(pack_id: str, folders: tuple[Path, ...]) -> None:
+@_RUNNING
+def show(pack_id: str, folders: tuple[Path, ...], running: bool) -> None:
     """Print a pack as a page: each rule, what it does, its citation and its dates.
 
     \b
-    Example:
+    Examples:
       galw packs show us
+      galw packs show our-hours --running
     """
+    if running:
+        _refuse_both(folders)
+        _show_running(pack_id)
+        return
     click.echo("\n".join(page(_find(_load(folders), pack_id))))
+
+
+@with_client
+async def _show_running(client: GalwClient, pack_id: str) -> None:
+    click.echo((await client.get(f"/api/dialer/packs/{quote(pack_id, safe='')}"))["text"])
+
+
+@command.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one change a line.")
+@with_client
+async def history(client: GalwClient, *, as_json: bool) -> None:
+    """Show who put which pack in force in place of which, newest first.
+
+    \b
+    Example:
+      galw packs history
+    """
+    table = Table("when", "pack", "was", "is", "by")
+    async for one in client.pages("/api/dialer/packs/changes"):
+        if as_json:
+            click.echo(orjson.dumps(one))
+        else:
+            when = one["at"][:19].replace("T", " ")
+            table.add_row(when, one["id"], one["before"] or "–", one["after"] or "retired", one["by"])
+    if not as_json:
+        Console().print(table)
 
 
 @command.command("check")
@@ -98,7 +159,12 @@ async def put(client: GalwClient, file: TextIO, *, as_json: bool) -> None:
     Example:
       galw packs put our-hours.yaml
     """
-    answer = await client.post("/api/dialer/packs", {"text": file.read()})
+    text = file.read()
+    try:
+        packloader.parse_text(text, file.name)  # what is wrong with it alone is said by its file and line
+    except PackError as error:
+        raise CommandError(f"refused; what is in force stays in force\n{error}", Exit.REFUSED) from error
+    answer = await client.post("/api/dialer/packs", {"text": text})
     if as_json:
         click.echo(orjson.dumps(answer))
         return

@@ -159,6 +159,40 @@ def test_a_campaign_that_lacks_something_is_not_launched_and_everything_is_named
     assert "neither YAML nor JSON" in shell.type("campaigns", "create", file, code=Exit.USAGE).stderr
 
 
+OWN_PACK = """\
+schema: rulepack/1
+id: acme
+version: "1"
+title: Acme's own hours
+jurisdictions: [GB]
+status: approved
+rules:
+  - id: quiet-mornings
+    text: Nobody is called before noon.
+    cite: Board decision 2026-11-30
+    verified_on: 2026-11-30
+    confidence: policy
+    hours: {mon-fri: [["12:00", "20:00"]], sat-sun: closed}
+"""
+
+
+def test_a_pack_of_ones_own_comes_into_force_is_seen_there_and_retired(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "acme.yaml"
+    file.write_text(OWN_PACK.replace("noon.", "noon.\n    confidense: policy"))
+    refused = shell.type("packs", "put", file, code=Exit.REFUSED)
+    assert f"{file}:10: quiet-mornings: unknown field 'confidense'" in refused.output
+    file.write_text(OWN_PACK)
+    assert "acme 1 is in force." in shell.type("packs", "put", file).output
+    assert "own hours  (your own)" in shell.type("packs", "list", "--running").output
+    assert "acme" not in shell.type("packs", "list").output
+    assert "Nobody is called before noon." in shell.type("packs", "show", "acme", "--running").output
+    shell.type("packs", "show", "acme", "--running", "--packs", tmp_path, code=Exit.USAGE)
+    shell.type("packs", "retire", "acme")
+    shell.type("packs", "show", "acme", "--running", code=Exit.NOT_FOUND)
+    history = [json.loads(line) for line in shell.type("packs", "history", "--json").stdout.splitlines()]
+    assert [(one["id"], one["before"], one["after"]) for one in history] == [("acme", "1", None), ("acme", None, "1")]
+
+
 def test_a_partner_is_made_told_and_told_again(shell: Shell) -> None:
     shell.type("partners", "create", "Watchers")
     url = f"https://watchers.example:{free_port()}/hook"
