@@ -122,18 +122,36 @@ def read_line(line: bytes) -> object:
     return value
 
 
+_extended: dict[bytes, tuple[Packs, Packs, list[object]]] = {}
+_EXTENDED = 64  # Packs in the facts are compiled; many lines bring the same ones.
+
+
 def _with_packs(value: dict[str, Any], packs: Packs) -> tuple[Packs, dict[str, Any]]:
     """Return packs that know those given in the facts themselves, and the facts naming them by id."""
-    given = value["organisation_packs"]
+    try:
+        given = orjson.dumps(value["organisation_packs"])
+    except orjson.JSONEncodeError:  # nested too deep for any pack: let it be said at which
+        given = b""
+    base, extended, names = _extended.get(given) or (None, packs, [])
+    if base is not packs:
+        extended, names = _extend(packs, value["organisation_packs"])
+        if len(_extended) >= _EXTENDED:
+            _extended.clear()
+        _extended[given] = packs, extended, names
+    return extended, {**value, "organisation_packs": names}
+
+
+def _extend(packs: Packs, given: object) -> tuple[Packs, list[object]]:
+    """Return packs that know those *given* besides, and the names of these."""
     if not isinstance(given, list):
         raise FactError("organisation_packs", "a list of packs, each its id or the pack itself")
     more, names = dict(packs.optional), list[object]()
     in_force = {pack.id for pack in packs.in_force}
-    for index, item in enumerate(given):
+    for index, item in enumerate(cast("list[object]", given)):
         field = f"organisation_packs[{index}]"
         if isinstance(item, dict):
             try:
-                pack = parse_pack(from_json(item), field)
+                pack = parse_pack(from_json(cast("dict[str, Any]", item)), field)
             except RecursionError as error:
                 raise FactError(field, "a pack, not objects hundreds deep") from error
             except PackError as error:
@@ -146,7 +164,7 @@ def _with_packs(value: dict[str, Any], packs: Packs) -> tuple[Packs, dict[str, A
             names += [item] if item in more else []
         else:
             raise FactError(field, "the id of a pack that is there, or the pack itself")
-    return Packs(packs.places, packs.in_force, more), {**value, "organisation_packs": names}
+    return Packs(packs.places, packs.in_force, more), names
 
 
 @contextmanager
