@@ -1,4 +1,4 @@
-"""What every batch begins with: locking its rows in one order, then reading what forbids a call, in two round trips."""
+"""What a batch that did not fit at once begins with: its rows locked in one order, then what forbids a call is read."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

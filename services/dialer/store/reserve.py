@@ -1,20 +1,21 @@
 """Reserving attempts: every counter and limit is checked under lock, in the transaction that inserts them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from services.dialer.domain.attempts import Attempt
 from services.dialer.domain.leads import Lead
-from services.dialer.ports import Refusal, Reservation
+from services.dialer.ports import CapNow, Refusal, Reservation
 from services.dialer.store import rows
-from services.dialer.store.locks import lock_rows, read_standing
 from services.runtime.postgres import Connection
 from services.runtime.sql import load_sql
 
 SQL = load_sql("services.dialer")
+
+_T = TypeVar("_T")
 
 SLOT_AHEAD = timedelta(seconds=1)
 """A reservation whose dial slot is further away than this is refused: its moment comes again."""
@@ -101,68 +102,74 @@ def judge_reservations(reservations: Sequence[Reservation], ground: Ground, now:
 async def _lock(conn: Connection, reservations: Sequence[Reservation], now: datetime) -> Ground:
     attempts = [r.attempt for r in reservations]
     wanted = {r.lead.id: r.lead for r in reservations}
-    contacts, pools = {a.contact_id for a in attempts}, {r.fence.pool_id for r in reservations}
-    locked = await lock_rows(conn, contacts, (), (), wanted, pools)
-    standing = await read_standing(conn, {a.number_digest for a in attempts}, {a.campaign_id for a in attempts})
-    capped = await _capped(conn, reservations, now)
-    # The trunk comes last: it is shared by all pools, so its lock is held for the shortest time.
-    names = sorted({a.trunk for a in attempts})
-    trunks = await conn.fetch(SQL["trunk_lock"], names)
-    # Counted after the lock is held, by a statement that sees what the last holder stored.
-    live = {r["trunk"]: r["live"] for r in await conn.fetch(SQL["trunk_live"], names)}
+    caps = [(index, r.attempt.contact_id, cap) for index, r in enumerate(reservations) for cap in r.caps]
+    found = await conn.fetchrow(
+        SQL["reserve_ground"],
+        sorted({a.contact_id for a in attempts}),
+        sorted(wanted),
+        sorted({r.fence.pool_id for r in reservations}),
+        sorted({a.number_digest for a in attempts}),
+        sorted({a.campaign_id for a in attempts}),
+        [_cap_row(ordinal, contact_id, cap, now) for ordinal, (_, contact_id, cap) in enumerate(caps)],
+        sorted({a.trunk for a in attempts}),
+    )
+    assert found is not None
     return Ground(
-        epochs={r["id"]: r["version"] for r in locked if r["kind"] == "lease"},
-        suppressed=frozenset(r["id"] for r in locked if r["suppressed"]),
-        numbers=standing.numbers,
-        stops=standing.stops,
-        campaigns=standing.campaigns,
+        epochs=_by_id(found["epochs"]),
+        suppressed=frozenset(found["suppressed"] or ()),
+        numbers=frozenset(found["numbers"] or ()),
+        stops=frozenset((scope, target) for scope, target in found["stops"] or ()),
+        campaigns=_by_id(found["states"]),
         # Judging compares versions only; reading the rows whole would cost more than all the rest.
-        leads={r["id"]: replace(wanted[r["id"]], version=r["version"]) for r in locked if r["kind"] == "lead"},
-        trunks={r["id"]: _trunk_from(r, live.get(r["id"], 0)) for r in trunks},
-        capped=capped,
+        leads={
+            lead_id: replace(wanted[lead_id], version=version) for lead_id, version in _by_id(found["versions"]).items()
+        },
+        trunks={row["id"]: _trunk_from(row) for row in found["lines"] or ()},
+        capped=_capped(found["capped"] or (), caps),
     )
 
 
-async def _capped(conn: Connection, reservations: Sequence[Reservation], now: datetime) -> dict[int, Refusal]:
+def _by_id(found: Mapping[str, _T] | None) -> dict[UUID, _T]:
+    return {UUID(key): value for key, value in (found or {}).items()}
+
+
+def _cap_row(ordinal: int, contact_id: UUID, cap: CapNow, now: datetime) -> dict[str, Any]:
+    return {
+        "ordinal": ordinal,
+        "contact_id": contact_id,
+        "maximum": cap.maximum,
+        "since": cap.since(now),
+        "number": cap.number,
+        "subject": cap.subject,
+        "campaign_id": cap.campaign_id,
+        "but_not": " ".join(sorted(cap.but_not)),
+    }
+
+
+def _capped(full: Iterable[tuple[int, str]], asked: Sequence[tuple[int, UUID, CapNow]]) -> dict[int, Refusal]:
     """Return the reservations whose person has used up a cap, with when one of the attempts no longer counts."""
-    asked = [(i, r.attempt.contact_id, cap) for i, r in enumerate(reservations) for cap in r.caps]
-    if not asked:
-        return {}
-    caps = [cap for _, _, cap in asked]
-    full = await conn.fetch(
-        SQL["attempt_count_rung"],
-        list(range(len(asked))),
-        [contact for _, contact, _ in asked],
-        [cap.maximum for cap in caps],
-        [cap.since(now) for cap in caps],
-        [cap.number for cap in caps],
-        [cap.subject for cap in caps],
-        [cap.campaign_id for cap in caps],
-        [" ".join(sorted(cap.but_not)) for cap in caps],
-    )
     refused: dict[int, Refusal] = {}
-    for row in full:
-        index, _, cap = asked[row["ordinal"]]
-        until = cap.frees_at(row["leaves"])
+    for ordinal, leaves in full:
+        index, _, cap = asked[ordinal]
+        until = cap.frees_at(datetime.fromisoformat(leaves))
         other = refused.get(index)
         if other is None or (until is not None and other.until is not None and until > other.until):
             refused[index] = Refusal("cap", until=until)
     return refused
 
 
-def _trunk_from(row: Any, live: int) -> TrunkUse:
-    fresh_day = row["spend_on"] != row["today"]
+def _trunk_from(row: Mapping[str, Any]) -> TrunkUse:
     return TrunkUse(
         id=row["id"],
-        interval=timedelta(seconds=1 / float(row["calls_per_second"])),
+        interval=timedelta(seconds=row["interval_s"]),
         channels=row["channels"],
         countries=frozenset(row["countries"]),
-        cost=row["cost_per_attempt_micros"],
-        cap=row["spend_cap_micros"],
-        live=live,
-        next_slot_at=row["next_slot_at"],
-        spent=0 if fresh_day else row["spent_micros"],
-        today=row["today"],
+        cost=row["cost"],
+        cap=row["cap"],
+        live=row["live"],
+        next_slot_at=datetime.fromisoformat(row["next_slot_at"]),
+        spent=row["spent"],
+        today=date.fromisoformat(row["today"]),
     )
 
 
