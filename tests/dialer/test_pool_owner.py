@@ -566,24 +566,32 @@ async def test_who_was_not_reached_gets_the_campaigns_message(world: World) -> N
     assert [one["result"] for one in await facts(world, "dialer.lead.finished")] == ["not_reached"]
 
 
-async def test_pacing_is_told_the_plans_caps_and_those_of_the_law(world: World) -> None:
+async def test_pacing_is_told_the_plans_caps_and_those_of_the_law_with_what_was_counted_before(world: World) -> None:
     world.gate.limits = (AbandonmentLimit(0.05, "month"),)
     campaign = await floor.lay_out(world.campaigns, world.pool, CLOCK.now(), leads=30)
+    await world.rows(
+        "INSERT INTO answered_hours (campaign_id, hour, answered, abandoned)"
+        " SELECT id, date_trunc('hour', now(), 'UTC'), 400, 7 FROM campaigns"
+    )
     keeper = world.keeper()
     desk, stop = world.desk(keeper), asyncio.Event()
     async with running(keeper), asyncio.TaskGroup() as tasks:
         tasks.create_task(work(world, desk, uuid4(), stop))
 
-        async def told() -> set[tuple[float, float, float]]:
+        async def told() -> dict[tuple[float, float, float], float]:
             state = await world.store.load_pacing(campaign.pool_id) or {"budgets": []}
-            windows = [(row["cap"][1], row["cap"][3][1], row["cap"][3][2]) for row in state["budgets"]]
-            return {window for window in windows if window[0] == 0.05}
+            return {
+                (row["cap"][1], row["cap"][3][1], row["cap"][3][2]): row["answered"]
+                for row in state["budgets"]
+                if row["cap"][1] == 0.05
+            }
 
         await until(told)
         laws = await told()
         stop.set()
     expected = caps_of(campaign, world.gate.limits, "Europe/London", CLOCK.now())
-    assert laws == {(0.05, cap.window.seconds, cap.window.anchor) for cap in expected if cap.rate == 0.05}
+    assert set(laws) == {(0.05, cap.window.seconds, cap.window.anchor) for cap in expected if cap.rate == 0.05}
+    assert all(400 <= answered <= 430 for answered in laws.values())
 
 
 async def test_a_pool_is_handed_over_in_the_middle_of_a_call(world: World) -> None:

@@ -6,10 +6,11 @@ Windows are told as spans that begin and end at instants: a day of 23 or 25 hour
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import floor
 from zoneinfo import ZoneInfo
 
 from services.dialer.domain.campaigns import Campaign
-from services.dialer.domain.gate.facts import CountWindow
+from services.dialer.domain.gate.facts import CampaignCounts, Counts, CountWindow
 from services.dialer.domain.pacing import Cap, Window, WindowKind
 
 BLOCK_S = 30 * 86_400.0
@@ -45,6 +46,30 @@ def caps_of(
         where = LAW_ZONES.get(limit.window, "UTC")
         caps.append(_cap(campaign, limit, where, now, false_machine_share))
     return tuple(dict.fromkeys(caps))
+
+
+def counted_before(
+    caps: Collection[Cap], record: CampaignCounts, at: datetime, now: datetime
+) -> dict[Cap, tuple[float, float]]:
+    """Return what a campaign's ledger had counted *at* in those windows of its *caps* that still last.
+
+    Answered calls, and how many of them met nobody. The ledger keeps the windows of the laws; others are left out.
+    """
+    kept: dict[tuple[float, float], Counts] = {}
+    for name, zone in LAW_ZONES.items():
+        begins, ends = _span(name, at.astimezone(ZoneInfo(zone)))
+        if name in record.windows and now.timestamp() < ends:
+            kept[begins, ends - begins] = record.windows[name]
+    found: dict[Cap, tuple[float, float]] = {}
+    for cap in caps:
+        anchor = cap.window.anchor or 0.0
+        counts = kept.get((anchor, cap.window.seconds))
+        if cap.window.kind is WindowKind.BLOCK:
+            blocks = {floor((instant.timestamp() - anchor) / BLOCK_S) for instant in (at, now)}
+            counts = record.windows.get("block") if len(blocks) == 1 else None
+        if counts is not None:
+            found[cap] = float(counts.answered or 0), float(counts.abandoned or 0)
+    return found
 
 
 def _cap(campaign: Campaign, limit: AbandonmentLimit, zone: str, now: datetime, false_machine_share: float) -> Cap:

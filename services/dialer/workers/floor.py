@@ -48,8 +48,12 @@ class FloorBook:
         silent: frozenset[UUID],
         caps: Iterable[pacing.Cap],
         dry: Collection[UUID] = (),
+        before: Mapping[pacing.Cap, tuple[float, float]] | None = None,
     ) -> pacing.Floor:
-        """Return the pool as it stands, with the events since the last time; *dry* campaigns have nobody to call."""
+        """Return the pool as it stands, with the events since the last time; *dry* campaigns have nobody to call.
+
+        *before* is what the windows of new *caps* have counted already.
+        """
         running = list(campaigns)
         events, self._events = tuple(self._events[-MAX_EVENTS:]), []
         return pacing.Floor(
@@ -58,6 +62,7 @@ class FloorBook:
             campaigns=tuple(_campaign(c, calls, dry=c.id in dry) for c in running),
             caps=tuple(caps),
             events=events,
+            before=before or {},
         )
 
     def answered(self, call: LiveCall) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 from services.dialer.domain import leads as lead_rules
 from services.dialer.domain.campaigns import SEVERAL_LINES, Campaign, one_by_one
 from services.dialer.domain.caps import AbandonmentLimit
+from services.dialer.domain.gate.facts import CampaignCounts
 from services.dialer.domain.leads import Lead, MessageStep, Stream
 from services.dialer.domain.operators import Operator
 from services.dialer.ports import Change, Fence, PoolStore
@@ -71,6 +72,8 @@ class Hopper:
         """What the laws that the campaign's people live under say about abandoned calls."""
         self.zone: str | None = None
         """Where the first of them lives: where the campaign's own day begins and ends."""
+        self.record: tuple[CampaignCounts, datetime] | None = None
+        """What the ledger says of the campaign's answered and abandoned calls, and when it was read."""
 
     async def take(
         self, campaign: Campaign, count: int, now: datetime, free: Mapping[UUID, Operator]
@@ -148,6 +151,8 @@ class Hopper:
 
     async def _judge(self, campaign: Campaign, leads: list[Lead], now: datetime, channel: str = "voice") -> _Judged:
         histories = await self._store.load_history(leads, now - HISTORY, now)
+        if histories:
+            self.record = histories[0].record, now
         judged = _Judged()
         put_off: list[Change] = []
         for lead, history in zip(leads, histories, strict=True):

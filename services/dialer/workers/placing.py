@@ -10,7 +10,7 @@ import structlog
 from services.dialer import metrics
 from services.dialer.domain import leads as lead_rules
 from services.dialer.domain.campaigns import SEVERAL_LINES, Campaign, one_by_one
-from services.dialer.domain.caps import caps_of
+from services.dialer.domain.caps import caps_of, counted_before
 from services.dialer.domain.leads import Lead, MessageStep
 from services.dialer.domain.pacing import Cap, Mode
 from services.dialer.ports import Change
@@ -51,6 +51,8 @@ class Placing:
         self._failed: dict[UUID, datetime] = {}
         self._dry: dict[UUID, datetime] = {}
         self._capped: dict[UUID, tuple[object, tuple[Cap, ...]]] = {}
+        # What the windows of caps not told yet have counted: a law may be met in the middle of its month.
+        self._before: dict[Cap, tuple[float, float]] = {}
 
     async def run(self) -> None:
         """Place for ever."""
@@ -82,8 +84,9 @@ class Placing:
         caps = [cap for campaign in campaigns for cap in self._caps(campaign, now)]
         # They stay in the picture: their lines still ring, and somebody may answer.
         dry = {c.id for c in campaigns if now < max(self._dry.get(c.id, now), self._failed.get(c.id, now))}
-        floor = board.book.floor(now, campaigns, board.operators, board.calls, board.silent, caps, dry)
+        floor = board.book.floor(now, campaigns, board.operators, board.calls, board.silent, caps, dry, self._before)
         decision = self._pacing.decide(floor, now, frozenset(str(campaign_id) for campaign_id in self._restricted))
+        self._before = {}
         try:
             for campaign in campaigns:
                 count = decision.dial.get(str(campaign.id), 0)
@@ -138,6 +141,8 @@ class Placing:
         # No window begins but at a full quarter of an hour, wherever it is.
         if known is None or known[0] != (key, now.minute // 15):
             caps = caps_of(campaign, hopper.limits, hopper.zone, now, share)
+            if hopper.record is not None:
+                self._before |= counted_before(caps, *hopper.record, now)
             known = self._capped[campaign.id] = (key, now.minute // 15), caps
         return known[1]
 

@@ -7,8 +7,10 @@ from uuid import uuid4
 import pytest
 
 from services.dialer.domain.campaigns import Campaign, CampaignState, Plan
-from services.dialer.domain.caps import BLOCK_S, LAW_ZONES, AbandonmentLimit, caps_of
-from services.dialer.domain.pacing import Cap, WindowKind
+from services.dialer.domain.caps import BLOCK_S, LAW_ZONES, AbandonmentLimit, caps_of, counted_before
+from services.dialer.domain.gate.facts import CampaignCounts, Counts
+from services.dialer.domain.pacing import Campaign as PacedCampaign
+from services.dialer.domain.pacing import Cap, Event, EventKind, Floor, Pacer, WindowKind
 
 LAUNCHED = datetime(2026, 10, 1, 9, 30, tzinfo=UTC)
 GB = AbandonmentLimit(0.03, "day")
@@ -76,3 +78,42 @@ def test_the_ledger_counts_by_the_same_midnights() -> None:
     sql = Path("services/dialer/sql/lead_standing.sql").read_text()
     for window, zone in LAW_ZONES.items():
         assert f"date_trunc('{window}', $3::timestamptz, '{zone}') AS {window}" in sql
+
+
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+RECORD = CampaignCounts(LAUNCHED, windows={"day": Counts(100, 2), "month": Counts(900, 30), "block": Counts(700, 25)})
+
+
+def test_what_the_ledger_counted_before_is_told_of_the_windows_that_it_keeps_and_that_still_last() -> None:
+    caps = caps_of(campaign(0.02), [GB, CA, US], "America/New_York", NOON)
+    told = counted_before(caps, RECORD, NOON - timedelta(seconds=5), NOON)
+    by_rate = {(cap.rate, cap.window.seconds): told.get(cap) for cap in caps}
+    assert by_rate == {
+        (0.02, 86_400.0): None,  # the plan's day is that of New York, which the ledger does not keep
+        (0.02, BLOCK_S): (700.0, 25.0),
+        (0.03, 86_400.0): (100.0, 2.0),
+        (0.05, 30 * 86_400.0 + 3_600.0): (900.0, 30.0),
+        (0.03, BLOCK_S): (700.0, 25.0),
+    }
+
+
+def test_yesterdays_count_is_not_told_of_today() -> None:
+    midnight = datetime(2026, 11, 26, tzinfo=UTC)
+    caps = caps_of(campaign(0.02), [GB], "Europe/London", midnight)
+    told = counted_before(caps, RECORD, midnight - timedelta(seconds=1), midnight)
+    assert [cap.window.kind for cap in told] == [WindowKind.BLOCK]
+    block_ends = LAUNCHED + timedelta(days=60)
+    caps = caps_of(campaign(0.02), [US], "America/New_York", block_ends)
+    assert counted_before(caps, RECORD, block_ends - timedelta(seconds=1), block_ends) == {}
+
+
+def test_a_cap_met_in_the_middle_of_its_window_goes_on_from_the_count() -> None:
+    """Thirty people too many met nobody before: until that is earned back, one line per operator."""
+    one = campaign(0.05)
+    [law] = [cap for cap in caps_of(one, [GB], "Europe/London", NOON) if cap.rate == 0.03]
+    pacer = Pacer()
+    seen = Floor(NOON.timestamp(), campaigns=(PacedCampaign(str(one.id)),), caps=(law,), before={law: (1_000.0, 60.0)})
+    assert pacer.decide(seen).numbers[str(one.id)]["budget"] == pytest.approx(-30.0)
+    answers = tuple(Event(NOON.timestamp() + 1, str(one.id), EventKind.ANSWERED, ring_s=5.0) for _ in range(100))
+    later = Floor(NOON.timestamp() + 2, campaigns=seen.campaigns, caps=(law,), events=answers, before=seen.before)
+    assert pacer.decide(later).numbers[str(one.id)]["budget"] == pytest.approx(-27.0)

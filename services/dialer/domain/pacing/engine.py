@@ -145,7 +145,7 @@ class Pacer:
         floor = _without_lost(floor)
         caps = floor.caps or (Cap(tuple(campaign.id for campaign in floor.campaigns)),)
         self._meet(floor.campaigns, now)
-        self._open_budgets(caps, now)
+        self._open_budgets(caps, now, floor.before)
         self._learn(floor.events, now)
         roster = self._roster
         roster.see(floor.operators, floor.campaigns)
@@ -171,10 +171,13 @@ class Pacer:
             for _, name in absent[: len(self._known) - MAX_CAMPAIGNS]:
                 del self._known[name]
 
-    def _open_budgets(self, caps: Iterable[Cap], now: float) -> None:
+    def _open_budgets(self, caps: Iterable[Cap], now: float, before: Mapping[Cap, tuple[float, float]]) -> None:
         new = [cap for cap in caps if cap not in self._budgets]
         if new:
-            self._budgets.update((cap, Budget(cap, now)) for cap in new)
+            for cap in new:
+                budget = self._budgets[cap] = Budget(cap, now)
+                if cap in before:
+                    budget.count(now, *before[cap])
             present = set(caps)
             # Windows told by their instants come once each: those that are over would pile up.
             for cap in [cap for cap, budget in self._budgets.items() if cap not in present and budget.is_blank()]:

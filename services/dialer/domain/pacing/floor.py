@@ -119,13 +119,17 @@ class Campaign:
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """Everything pacing may know about one pool at one instant."""
+    """Everything pacing may know about one pool at one instant.
+
+    *before* is what the windows of caps that are told for the first time have counted already: answered, abandoned.
+    """
 
     now: float
     operators: tuple[Operator, ...] = ()
     campaigns: tuple[Campaign, ...] = ()
     caps: tuple[Cap, ...] = ()
     events: tuple[Event, ...] = ()
+    before: Mapping[Cap, tuple[float, float]] = field(default_factory=dict[Cap, tuple[float, float]])
 
 
 @dataclass(frozen=True, slots=True)
