@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from io import UnsupportedOperation
 from typing import Any, BinaryIO, cast
 
@@ -34,11 +34,8 @@ def answer_stream(source: BinaryIO, packs: Packs, as_json: bool) -> Iterator[byt
     Whoever feeds line by line gets each answer before the next line is waited for.
     """
     workers, waiting, blocks = len(os.sched_getaffinity(0)), deque[Future[bytes]](), _blocks(source)
-    with (
-        seldom_collecting(),
-        # The children of a fork have the packs already; they start with the first block that they are given.
-        ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), _begin, (packs, as_json)) as pool,
-    ):
+    pool: ProcessPoolExecutor | None = None
+    with seldom_collecting(), ExitStack() as stack:
         try:
             while True:
                 if waiting and (len(waiting) >= workers * _AHEAD or not _has_more(source)):
@@ -48,11 +45,18 @@ def answer_stream(source: BinaryIO, packs: Packs, as_json: bool) -> Iterator[byt
                 elif workers == 1 or (len(lines) <= _FEW and not waiting):
                     yield answer_block(lines, packs, as_json)
                 else:
+                    if pool is None:
+                        pool = stack.enter_context(_processes(workers, packs, as_json))
                     waiting.append(pool.submit(_answer_here, lines))
             for future in waiting:
                 yield future.result()
         except BrokenProcessPool as error:
             raise CommandError("A process that answers was ended from outside; ask again.", Exit.FAILED) from error
+
+
+def _processes(number: int, packs: Packs, as_json: bool) -> ProcessPoolExecutor:
+    """Return processes that answer; the children of a fork have the packs already."""
+    return ProcessPoolExecutor(number, multiprocessing.get_context("fork"), _begin, (packs, as_json))
 
 
 def _has_more(source: BinaryIO) -> bool:
