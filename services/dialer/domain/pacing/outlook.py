@@ -13,6 +13,9 @@ from services.dialer.domain.pacing.spare import EXACT_COINS, Spare
 
 # By when half of a new line's answers have come: the instant at which spare operators are counted.
 NEAR = 0.55
+# By when the first have come: looked at as well where operators have said when they will be ready. Whoever is still to
+# come free after an answer is no help to it, and of promises that is known to the second.
+EARLY = 0.15
 # By when nearly all have come: a burst of lines placed together must fit the floor as a whole, too.
 FAR = 0.95
 # A promise is kept so often; it is not taken at its word for longer than this past its instant.

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from services.dialer.domain.pacing.budget import Budget
 from services.dialer.domain.pacing.floor import Campaign, Cap, Decision, Floor, Mode
-from services.dialer.domain.pacing.outlook import FAR, NEAR, Answering, Outlook, reserves_little
+from services.dialer.domain.pacing.outlook import EARLY, FAR, NEAR, Answering, Outlook, reserves_little
 from services.dialer.domain.pacing.spare import Spare
 
 IDLE_DECISION_S = 5.0
@@ -34,6 +34,7 @@ class Bid:
     calm: float = 0.0  # what it brings to the limit it shares: its own, and next to nothing in progressive dialing
     limit: float = 0.0  # highest risk a line may have, one for all who share its operators
     near: float = 1.0  # chance that a new line is answered by the near horizon
+    early: float = 1.0
     far: float = 1.0
     doubt: float = 0.0
     answer_rate: float = 0.0
@@ -97,6 +98,12 @@ class _Hand:
         self.idle = [crew.idle for crew in outlook.roster.crews]
         self.near = outlook.spares(near_s, {bid.campaign.id: bid.answering for bid in bids})
         self.expected = [spare.mean for spare in self.near]
+        self.early: list[Spare] = []
+        if outlook.roster.everyone.promised:
+            early_s = outlook.horizon_s(EARLY)
+            self.early = self._look(early_s)
+            for bid in bids:
+                bid.early = outlook.chance(bid.campaign, early_s)
         self._far: list[Spare] | None = None
         # Operators spoken for: by people waiting, and by lines that are counted against idle operators.
         self.held = [0] * len(self.idle)
@@ -128,11 +135,14 @@ class _Hand:
         """Return the far horizon; most decisions place nothing and never need it."""
         if self._far is None:
             far_s = self.outlook.horizon_s(FAR)
-            answering = {bid.campaign.id: self.outlook.answering(bid.campaign, far_s) for bid in self.bids}
             for bid in self.bids:
                 bid.far = self.outlook.chance(bid.campaign, far_s)
-            self._far = self.outlook.spares(far_s, answering)
+            self._far = self._look(far_s)
         return self._far
+
+    def _look(self, horizon_s: float) -> list[Spare]:
+        answering = {bid.campaign.id: self.outlook.answering(bid.campaign, horizon_s) for bid in self.bids}
+        return self.outlook.spares(horizon_s, answering)
 
     def deal(self, lines: int) -> None:
         """Place at most so many lines; agentless ones need no operator and are not counted."""
@@ -159,22 +169,35 @@ class _Hand:
             most = max(0, min(most, *[int(each * self.idle[index]) - self.held[index] for index in bid.unions]))
             if not most or not any(self.weighed[index] for index in bid.unions):
                 return most
-        bid.risk = max([self.near[index].chance_none() for index in bid.unions])
-        near = _most(most, lambda lines: self.allows(bid, self.near, bid.near, 1.0, lines))
+        bid.risk = max([self._near_risk(bid, index, 0) for index in bid.unions])
+        near = _most(most, lambda lines: self.near_allows(bid, lines))
         if not near:
             return 0
         far = self._far or self.far()
-        if self.allows(bid, far, bid.far, FAR_RISK, near - 1):
+        if self.far_allows(bid, far, near - 1):
             return near
-        return _most(near - 1, lambda lines: self.allows(bid, far, bid.far, FAR_RISK, lines))
+        return _most(near - 1, lambda lines: self.far_allows(bid, far, lines))
 
-    def allows(self, bid: Bid, spares: Sequence[Spare], chance: float, risk: float, before: int) -> bool:
-        """Tell whether another line may be placed after so many, by what one horizon risks."""
-        doubt = _more_doubt(bid, chance, before) if before else 0.0
+    def near_allows(self, bid: Bid, before: int) -> bool:
+        """Tell whether another line may be placed after so many, by what its answer risks."""
+        return all(self._near_risk(bid, index, before) <= self.limits[index] for index in bid.unions)
+
+    def far_allows(self, bid: Bid, far: Sequence[Spare], before: int) -> bool:
+        """Tell whether another line may be placed after so many, by what the whole burst risks."""
+        doubt = _more_doubt(bid, bid.far, before) if before else 0.0
         for index in bid.unions:
-            if spares[index].chance_none(before, chance, doubt) > risk * self.limits[index]:
+            if far[index].chance_none(before, bid.far, doubt) > FAR_RISK * self.limits[index]:
                 return False
         return True
+
+    def _near_risk(self, bid: Bid, index: int, before: int) -> float:
+        """Return the chance that a new line's answer finds nobody to spare in a union, after so many lines."""
+        doubt = _more_doubt(bid, bid.near, before) if before else 0.0
+        risk = self.near[index].chance_none(before, bid.near, doubt)
+        if not self.early:
+            return risk
+        doubt = _more_doubt(bid, bid.early, before) if before else 0.0
+        return 0.5 * (risk + self.early[index].chance_none(before, bid.early, doubt))
 
     def add(self, bid: Bid, lines: int) -> None:
         """Take in more lines of this campaign."""
@@ -184,6 +207,8 @@ class _Hand:
         for index in bid.unions:
             self.held[index] += lines if bid.counted else 0
             self.near[index].add_lines(lines, bid.near, _more_doubt(bid, bid.near, lines))
+            if self.early:
+                self.early[index].add_lines(lines, bid.early, _more_doubt(bid, bid.early, lines))
             if self._far is not None:
                 self._far[index].add_lines(lines, bid.far, _more_doubt(bid, bid.far, lines))
         bid.answers += lines * bid.near
