@@ -112,6 +112,12 @@ class Accounts:
             rows = await connection.fetch(SQL["account_list"], after_email, limit)
         return [account_from_row(row) for row in rows]
 
+    async def names(self, account_ids: Iterable[UUID]) -> dict[UUID, str]:
+        """Return the names of those accounts that there are, disabled ones too: what they did stays theirs."""
+        async with transaction(self._pool) as connection:
+            rows = await connection.fetch(SQL["account_names"], list(account_ids))
+        return {row["id"]: row["name"] for row in rows}
+
     async def edit(self, account_id: UUID, edit: AccountEdit, *, expected_version: int) -> Account:
         """Return the edited account; disabling ends its sessions.
 

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.runtime.identity import Role
+from services.runtime.identity.accounts import AccountEdit
 from services.runtime.identity.identity import Identity
 from services.runtime.identity.routes import identity_routes
 from tests.runtime.http.role_matrix import wrongly_answered
@@ -79,6 +80,16 @@ async def test_an_administrator_makes_edits_and_disables_accounts(identity: Iden
         assert answer.status == 401
     async with client.get(f"{ACCOUNTS}/{uuid4()}", headers=admin) as answer:
         assert answer.status == 404
+
+
+async def test_who_reads_a_history_is_told_names_and_nothing_else(identity: Identity, client: Client) -> None:
+    one, gone = await make_account(identity, Role.MARKETING), await make_account(identity, Role.SUPERVISOR)
+    await identity.accounts.edit(gone.id, AccountEdit(disabled=True), expected_version=gone.version)
+    headers = await bearer(identity, one)
+    asked = [("id", str(one.id)), ("id", str(gone.id)), ("id", str(uuid4()))]
+    async with client.get("/api/identity/names", params=asked, headers=headers) as answer:
+        found = sorted((await answer.json())["items"], key=str)
+    assert found == sorted(({"id": str(who.id), "name": who.name} for who in (one, gone)), key=str)
 
 
 @pytest.mark.parametrize(
