@@ -5,10 +5,10 @@ from typing import Any
 import click
 import orjson
 from rich.console import Console
-from rich.table import Table
 
 from services.cli.client import CommandError, Exit, GalwClient, with_client
 from services.cli.finding import find_id, is_id
+from services.cli.output import table_of
 from services.cli.sign_in import read_password
 from services.runtime.identity.principal import Role
 
@@ -36,7 +36,7 @@ async def list_accounts(client: GalwClient, *, as_json: bool) -> None:
     Example:
       galw accounts list
     """
-    table = Table("id", "address", "name", "roles", "state")
+    table = table_of("id", "address", "name", "roles", "state")
     async for one in client.pages(_PATH, {"limit": 200}):
         if as_json:
             click.echo(orjson.dumps(one))

@@ -14,6 +14,8 @@ from rich.table import Table
 
 from services.cli.client import CommandError, Exit, GalwClient, with_client
 from services.cli.finding import find_id
+from services.cli.output import moment, table_of
+from services.cli.plans import show
 from services.cli.why import why
 
 _PATH = "/api/dialer/campaigns"
@@ -21,17 +23,19 @@ _PATH = "/api/dialer/campaigns"
 
 @click.group()
 def command() -> None:
-    """Create, launch, pause, stop and watch campaigns; a campaign is named by its id or its name.
+    """Create, launch, show, pause, stop and watch campaigns; a campaign is named by its id or its name.
 
     \b
     From a file to the answers:
       galw campaigns create docs/tour/campaign.yaml
       galw campaigns launch "Line quality"
       galw campaigns watch "Line quality"
+      galw campaigns show "Line quality"
       galw responses export --campaign "Line quality"
     """
 
 
+command.add_command(show)
 command.add_command(why)
 
 
@@ -45,18 +49,18 @@ async def list_campaigns(client: GalwClient, *, as_json: bool) -> None:
     Example:
       galw campaigns list
     """
-    table = Table("id", "name", "state", "mode", "launched")
+    table = table_of("id", "name", "state", "mode", "launched")
     async for one in client.pages(_PATH):
         if as_json:
             click.echo(orjson.dumps(one))
         else:
-            table.add_row(one["id"], one["name"], one["state"], one["plan"]["mode"], one["launched_at"] or "–")
+            table.add_row(one["id"], one["name"], one["state"], one["plan"]["mode"], moment(one["launched_at"]))
     if not as_json:
         Console().print(table)
 
 
 @command.command("forecast")
-@click.argument("campaign_id")
+@click.argument("campaign")
 @click.option("--operators", required=True, type=click.IntRange(1, 1000), help="How many will be at work.")
 @click.option(
     "--at", "launch_at", help="When it is launched, with an offset: 2026-11-25T10:00:00+01:00; now if left out."
@@ -65,14 +69,15 @@ async def list_campaigns(client: GalwClient, *, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_client
 async def forecast_campaign(
-    client: GalwClient, *, campaign_id: str, operators: int, launch_at: str | None, leads: int | None, as_json: bool
+    client: GalwClient, *, campaign: str, operators: int, launch_at: str | None, leads: int | None, as_json: bool
 ) -> None:
     """Say when a campaign would end, and how busy its operators would be. It simulates, which takes seconds.
 
     \b
     Example:
-      galw campaigns forecast 0193f0c2-8d1e-7c3a-9a41-1f6a52f0a001 --operators 8 --at 2026-11-25T10:00:00+01:00
+      galw campaigns forecast "Line quality" --operators 8 --at 2026-11-25T10:00:00+01:00
     """
+    campaign_id = await find_id(client, _PATH, campaign, "campaign")
     wish = {"operators": operators, "launch_at": launch_at, "leads": leads}
     found = await client.get(
         f"{_PATH}/{campaign_id}/forecast", {key: value for key, value in wish.items() if value is not None}
@@ -122,7 +127,7 @@ async def check_campaign(
 ) -> None:
     """Say what is missing for a launch, and what the launch would bring.
 
-    
+    \b
     Example:
       galw campaigns check "Line quality" --operators 8
     """
@@ -181,7 +186,7 @@ def _order(name: str, text: str) -> None:
 async def launch(client: GalwClient, *, campaign: str, forecast: bool, as_json: bool) -> None:
     """Start calling, then say what it will bring; everything that is missing is named at once.
 
-    
+    \b
     Example:
       galw campaigns launch "Line quality"
     """

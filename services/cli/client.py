@@ -58,6 +58,20 @@ _BY_STATUS = {
 }  # fmt: skip
 
 
+# Where ids are listed, by the first part of the path that was asked for; the innermost first.
+_LISTED_BY = (
+    ("/deliveries/", "galw partners deliveries list ENDPOINT"),
+    ("/api/notifier/endpoints/", "galw partners endpoints list PARTNER"),
+    ("/api/notifier/partners/", "galw partners list"),
+    ("/api/dialer/campaigns/", "galw campaigns list"),
+    ("/api/dialer/operators/", "galw operators list"),
+    ("/api/dialer/pools/", "galw pools list"),
+    ("/api/dialer/packs/", "galw packs list"),
+    ("/api/crm/contacts/", "galw contacts list"),
+    ("/api/identity/accounts/", "galw accounts list"),
+)
+
+
 class CommandError(click.ClickException):
     """Ends a command: a sentence for the person, an exit code for the script, the problem as it came for `--json`."""
 
@@ -246,6 +260,10 @@ async def _problem(answer: aiohttp.ClientResponse) -> CommandError:
         return CommandError(f"{answer.url} answered {answer.status} {answer.reason or ''}: is this Galw?", code)
     if answer.status == 401:
         lines.append("Run: galw sign-in")
+    if answer.status == 403:
+        lines.append("Ask an administrator, or sign in as somebody who may: galw sign-in")
+    if answer.status == 404:
+        lines += [f"See: {see}" for part, see in _LISTED_BY if part in answer.url.path][:1]
     return CommandError("\n".join(lines), code, problem=problem)
 
 

@@ -7,10 +7,10 @@ from typing import Any, BinaryIO
 
 import click
 import orjson
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from services.cli.client import CommandError, Exit, GalwClient, with_client
+from services.cli.output import progress_of
 
 _BLOCK = 256 * 1024
 _POLL_S = 0.5
@@ -168,7 +168,7 @@ def _mapping(mapped: tuple[str, ...]) -> dict[str, str]:
 
 def _progress(*, quiet: bool) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True)
+    return progress_of(*columns, quiet=quiet)
 
 
 async def _upload(client: GalwClient, file: Path, params: dict[str, Any], progress: Progress) -> Any:

@@ -6,10 +6,9 @@ from typing import Any
 import click
 import orjson
 from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
 
 from services.cli.client import CommandError, Exit, GalwClient, with_client
+from services.cli.output import progress_of, table_of
 
 _SERVICES = ("crm", "dialer", "notifier")
 
@@ -44,7 +43,7 @@ async def list_letters(
       galw dead-letters list
       galw dead-letters list --service dialer --topic crm.enrolments.v1 --json
     """
-    table = Table("id", "service", "state", "topic", "since", "reason")
+    table = table_of("id", "service", "state", "topic", "since", "reason")
     shown = 0
     async for one in _letters(client, service, topic, state, limit):
         shown += 1
@@ -113,7 +112,7 @@ async def replay(
         return
     # Chosen before the first is replayed: one that fails again comes back, and would be met twice.
     chosen = [one async for one in _letters(client, service, topic, state, 100_000)]
-    with Progress(console=Console(stderr=True), disable=as_json, transient=True) as progress:
+    with progress_of(quiet=as_json) as progress:
         for one in progress.track(chosen, description="Replaying"):
             done = await client.post(f"/api/{one['service']}/dead-letters/{one['id']}/replay")
             if as_json:

@@ -3,10 +3,10 @@
 import click
 import orjson
 from rich.console import Console
-from rich.table import Table
 
 from services.cli.client import CommandError, Exit, GalwClient, with_client
 from services.cli.finding import parse_instant
+from services.cli.output import table_of
 from services.events.topics import TOPICS
 
 
@@ -30,7 +30,7 @@ def topics(*, as_json: bool) -> None:
     Example:
       galw events topics
     """
-    table = Table("topic", "owner", "heard by", "kept", "open to others")
+    table = table_of("topic", "owner", "heard by", "kept", "open to others")
     for one in TOPICS:
         hours = one.retention.total_seconds() / 3600
         if as_json:

@@ -5,10 +5,10 @@ from typing import Any
 import click
 import orjson
 from rich.console import Console
-from rich.table import Table
 
 from services.cli.client import GalwClient, with_client
 from services.cli.finding import find_id
+from services.cli.output import table_of
 
 _POOLS = "/api/dialer/pools"
 _TRUNKS = "/api/dialer/trunks"
@@ -34,7 +34,7 @@ async def list_pools(client: GalwClient, *, as_json: bool) -> None:
     Example:
       galw pools list
     """
-    table = Table("id", "name", "wrap-up limit", "grace for a lost operator")
+    table = table_of("id", "name", "wrap-up limit", "grace for a lost operator")
     async for one in client.pages(_POOLS):
         if as_json:
             click.echo(orjson.dumps(one))
@@ -97,7 +97,7 @@ async def list_trunks(client: GalwClient, *, as_json: bool) -> None:
     Example:
       galw trunks list
     """
-    table = Table("name", "calls per second", "live / channels", "countries", "spent today", "cap")
+    table = table_of("name", "calls per second", "live / channels", "countries", "spent today", "cap")
     async for one in client.pages(_TRUNKS):
         if as_json:
             click.echo(orjson.dumps(one))

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 import orjson
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from services.cli.client import CommandError, Exit, GalwClient, with_client
+from services.cli.output import progress_of
 from services.runtime.errors import RejectedError
 from services.runtime.phone import parse_phone
 
@@ -91,7 +91,7 @@ async def list_imports(client: GalwClient, *, limit: int, as_json: bool) -> None
 
 def _progress(*, quiet: bool) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True)
+    return progress_of(*columns, quiet=quiet)
 
 
 def read_answers(file: Path, region: str | None, tell: Callable[[int], None]) -> list[dict[str, Any]]:

@@ -7,10 +7,10 @@ import click
 import orjson
 import yaml
 from rich.console import Console
-from rich.table import Table
 
 from services.cli.client import CommandError, Exit, GalwClient, with_client
 from services.cli.finding import find_id
+from services.cli.output import table_of
 
 _MESSAGES = "/api/notifier/messages"
 _INBOUND = "/api/notifier/inbound"
@@ -53,7 +53,7 @@ async def outbox(
     """
     campaign_id = await find_id(client, "/api/dialer/campaigns", campaign, "campaign") if campaign else None
     chosen = {"campaign_id": campaign_id, "contact_id": contact_id, "state": state}
-    table = Table("requested", "to", "channel", "state", "text")
+    table = table_of("requested", "to", "channel", "state", "text")
     shown = 0
     async for one in client.some(_MESSAGES, limit, chosen):
         shown += 1
@@ -77,7 +77,7 @@ async def inbound(client: GalwClient, *, limit: int, as_json: bool) -> None:
     Example:
       galw messages inbound
     """
-    table = Table("received", "channel", "meaning", "people", "text")
+    table = table_of("received", "channel", "meaning", "people", "text")
     async for one in client.some(_INBOUND, limit):
         if as_json:
             click.echo(orjson.dumps(one))
@@ -121,7 +121,7 @@ async def list_templates(client: GalwClient, *, as_json: bool) -> None:
     Example:
       galw messages templates list
     """
-    table = Table("name", "version", "channel", "languages", "variables")
+    table = table_of("name", "version", "channel", "languages", "variables")
     async for one in client.pages(_TEMPLATES):
         if as_json:
             click.echo(orjson.dumps(one))

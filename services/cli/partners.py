@@ -5,13 +5,15 @@ from typing import Any
 import click
 import orjson
 from rich.console import Console
-from rich.table import Table
 
 from services.cli.client import CommandError, Exit, GalwClient, with_client
-from services.cli.finding import find_id, parse_instant
+from services.cli.finding import IdOf, find_id, parse_instant
+from services.cli.output import moment, table_of
 
 _PARTNERS = "/api/notifier/partners"
 _ENDPOINTS = "/api/notifier/endpoints"
+_ENDPOINT = IdOf("an endpoint", "galw partners endpoints list PARTNER")
+_EVENT = IdOf("an event", "galw partners deliveries list ENDPOINT")
 _STATES = ("pending", "delivered", "exhausted", "held")
 
 
@@ -49,7 +51,7 @@ async def list_partners(client: GalwClient, *, as_json: bool) -> None:
     Example:
       galw partners list
     """
-    table = Table("id", "name", "told of")
+    table = table_of("id", "name", "told of")
     async for one in client.pages(_PARTNERS, {"limit": 200}):
         if as_json:
             click.echo(orjson.dumps(one))
@@ -102,7 +104,7 @@ async def event_types(client: GalwClient, *, wanted: str | None, as_json: bool) 
         for one in found:
             click.echo(orjson.dumps(one))
         return
-    table = Table("type", "says that")
+    table = table_of("type", "says that")
     for one in found:
         table.add_row(one["type"], one["summary"])
     Console().print(table)
@@ -120,7 +122,7 @@ async def list_endpoints(client: GalwClient, partner: str, *, as_json: bool) -> 
       galw partners endpoints list "Fielding Repairs"
     """
     path = f"{_PARTNERS}/{await find_id(client, _PARTNERS, partner, 'partner')}/endpoints"
-    table = Table("id", "url", "state", "subscribed to", "last 24 h")
+    table = table_of("id", "url", "state", "subscribed to", "last 24 h")
     async for one in client.pages(path):
         if as_json:
             click.echo(orjson.dumps(one))
@@ -168,7 +170,7 @@ async def add(
 
 
 @endpoints.command("edit")
-@click.argument("endpoint")
+@click.argument("endpoint", type=_ENDPOINT)
 @click.option("--url", help="Send there from now on.")
 @click.option("--event", "events", multiple=True, help="Subscribe to these instead.")
 @click.option("--description", help="What it is for.")
@@ -206,7 +208,7 @@ async def edit(
 
 
 @endpoints.command("remove")
-@click.argument("endpoint")
+@click.argument("endpoint", type=_ENDPOINT)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; does not ask.")
 @with_client
@@ -225,7 +227,7 @@ async def remove(client: GalwClient, endpoint: str, *, yes: bool, as_json: bool)
 
 
 @endpoints.command("secrets")
-@click.argument("endpoint")
+@click.argument("endpoint", type=_ENDPOINT)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one secret a line.")
 @with_client
 async def secrets(client: GalwClient, endpoint: str, *, as_json: bool) -> None:
@@ -239,7 +241,7 @@ async def secrets(client: GalwClient, endpoint: str, *, as_json: bool) -> None:
 
 
 @endpoints.command("rotate")
-@click.argument("endpoint")
+@click.argument("endpoint", type=_ENDPOINT)
 @click.option(
     "--grace-hours", default=24.0, show_default=True, type=click.FloatRange(0), help="The old one signs along."
 )
@@ -260,7 +262,7 @@ async def rotate(client: GalwClient, endpoint: str, *, grace_hours: float, publi
 
 
 @endpoints.command("test")
-@click.argument("endpoint")
+@click.argument("endpoint", type=_ENDPOINT)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_client
 async def test(client: GalwClient, endpoint: str, *, as_json: bool) -> None:
@@ -276,7 +278,7 @@ async def test(client: GalwClient, endpoint: str, *, as_json: bool) -> None:
 
 
 @deliveries.command("list")
-@click.argument("endpoint")
+@click.argument("endpoint", type=_ENDPOINT)
 @click.option("--state", type=click.Choice(_STATES), help="Only these.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100_000), help="At most so many.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one delivery a line.")
@@ -289,21 +291,21 @@ async def list_deliveries(client: GalwClient, endpoint: str, *, state: str | Non
       galw partners deliveries list ENDPOINT
       galw partners deliveries list ENDPOINT --state exhausted
     """
-    table = Table("event", "type", "state", "attempts", "last answer", "next attempt")
+    table = table_of("event", "type", "state", "attempts", "last answer", "next attempt")
     async for one in client.some(f"{_ENDPOINTS}/{endpoint}/deliveries", limit, {"state": state}):
         if as_json:
             click.echo(orjson.dumps(one))
         else:
             answer = str(one["last_status"] or one["last_failure"] or "–")
             row = (one["event_id"], one["event_type"], one["state"], str(one["attempts"]), answer)
-            table.add_row(*row, one["next_attempt_at"] or "–")
+            table.add_row(*row, moment(one["next_attempt_at"]))
     if not as_json:
         Console().print(table)
 
 
 @deliveries.command("show")
-@click.argument("endpoint")
-@click.argument("event")
+@click.argument("endpoint", type=_ENDPOINT)
+@click.argument("event", type=_EVENT)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_client
 async def show_delivery(client: GalwClient, endpoint: str, event: str, *, as_json: bool) -> None:
@@ -321,14 +323,13 @@ async def show_delivery(client: GalwClient, endpoint: str, event: str, *, as_jso
     click.echo(orjson.dumps(found["payload"], option=orjson.OPT_INDENT_2))
     for one in found["log"]:
         answer = one["status"] or f"{one['failure']} {one['detail']}".strip()
-        click.echo(
-            f"{one['started_at']}  {one['url']}  {one['duration_ms']} ms  {answer}  {one['response_body'][:200]}"
-        )
+        told = f"{one['duration_ms']} ms  {answer}  {one['response_body'][:200]}"
+        click.echo(f"{moment(one['started_at'])}  {one['url']}  {told}")
 
 
 @deliveries.command("replay")
-@click.argument("endpoint")
-@click.argument("event", required=False)
+@click.argument("endpoint", type=_ENDPOINT)
+@click.argument("event", type=_EVENT, required=False)
 @click.option(
     "--since", help="Everything that failed or was held from then on: a day, an instant, or an age such as 6h."
 )
