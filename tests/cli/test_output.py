@@ -28,7 +28,7 @@ def test_a_narrow_terminal_cuts_no_id_and_loses_no_letter() -> None:
     [
         ("hours", [{"days": ["mon", "sat"], "start": "09:00:00", "end": "20:30:00"}], "09:00–20:30 mon, sat"),
         ("caps", [{"maximum": 3, "window": "P1DT2H"}], "at most 3 that rang in 1 d 2 h"),
-        ("cadence", [{"kind": "message", "channel": "sms", "template": "hi", "after": "PT1H5M"}], "sms 'hi' after 1 h 5 min"),
+        ("cadence", [{"kind": "message", "channel": "sms", "template": "x", "after": "PT65S"}], "sms 'x' after 65 s"),
         ("pacing_cap", 0.025, "2.5 %"),
         ("skill", None, "none"),
         ("caller_ids", ["+44", "+45"], "+44, +45"),
