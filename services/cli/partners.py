@@ -319,7 +319,9 @@ async def show_delivery(client: GalwClient, endpoint: str, event: str, *, as_jso
     if as_json:
         click.echo(orjson.dumps(found))
         return
-    click.echo(f"{found['event_type']}, {found['state']} after {found['attempts']} attempts. Sent:")
+    # A replay begins to count anew; the log goes back to the first.
+    times = f"{len(found['log'])} {'attempt' if len(found['log']) == 1 else 'attempts'}"
+    click.echo(f"{found['event_type']}, {found['state']} after {times}. Sent:")
     click.echo(orjson.dumps(found["payload"], option=orjson.OPT_INDENT_2))
     for one in found["log"]:
         answer = one["status"] or f"{one['failure']} {one['detail']}".strip()
