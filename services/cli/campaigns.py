@@ -231,16 +231,19 @@ async def watch(client: GalwClient, campaign: str, *, once: bool, wanted: int | 
     """
     found = await client.get(f"{_PATH}/{await find_id(client, _PATH, campaign, 'campaign')}")
     # A table that is drawn anew is for eyes; a program gets one line each time.
-    with Live(console=Console(), refresh_per_second=2) if not (as_json or once) else nullcontext() as screen:
+    console = Console()
+    live = Live(console=console, refresh_per_second=2) if not (as_json or once) and console.is_terminal else None
+    with live or nullcontext():
         while True:
             progress = await _progress(client, found)
+            done = once or (wanted is not None and await _answered(client, found["id"], wanted))
             if as_json:
                 click.echo(orjson.dumps({"campaign": found["name"], **progress}))
-            elif screen is not None:
-                screen.update(_table(found, progress))
-            else:
-                Console().print(_table(found, progress))
-            if once or (wanted is not None and await _answered(client, found["id"], wanted)):
+            elif live is not None:
+                live.update(_table(found, progress))
+            elif done or wanted is None:
+                console.print(_table(found, progress))
+            if done:
                 return
             await asyncio.sleep(2)
 
