@@ -173,7 +173,7 @@ def _session_routes(identity: Identity) -> Routes:
     @routes.post("/sign-in", roles=PUBLIC, status=200, summary="Sign in", max_body_bytes=4096)
     async def post_sign_in(call: Call, body: Credentials) -> Tokens:
         """Failed attempts are limited per account and per network address; a 429 says how long to wait."""
-        return Tokens.of(await identity.sessions.sign_in(body.email, body.password, call.remote))
+        return Tokens.of(await identity.sessions.sign_in(body.email, body.password, call.remote, host=call.host))
 
     @routes.post("/refresh", roles=PUBLIC, status=200, summary="Get the next tokens", max_body_bytes=4096)
     async def post_refresh(body: RefreshRequest) -> Tokens:

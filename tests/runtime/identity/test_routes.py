@@ -82,6 +82,33 @@ async def test_an_administrator_makes_edits_and_disables_accounts(identity: Iden
         assert answer.status == 404
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "127.0.0.1:8080"}, 200),
+        ({"Host": "localhost"}, 200),
+        ({"Host": "[::1]:8080"}, 200),
+        ({"Host": "a.page.somewhere.example"}, 403),
+        ({"Host": "127.0.0.1.somewhere.example"}, 403),
+        ({"Host": "[::1"}, 403),
+        ({"Host": "127.0.0.1", "X-Forwarded-For": "192.0.2.1"}, 403),
+    ],
+)
+async def test_a_demo_password_is_good_at_this_machines_own_names_only(
+    identity: Identity, client: Client, headers: dict[str, str], status: int
+) -> None:
+    for demo in (True, False):
+        account = await make_account(identity, demo=demo)
+        wish = {"email": account.email, "password": PASSWORD}
+        async with client.post("/api/identity/sign-in", json=wish, headers=headers) as answer:
+            assert answer.status == (status if demo else 200)
+            assert (
+                demo is False
+                or status == 200
+                or "galw admin create" in (await answer.json(content_type=None))["detail"]
+            )
+
+
 async def test_who_reads_a_history_is_told_names_and_nothing_else(identity: Identity, client: Client) -> None:
     one, gone = await make_account(identity, Role.MARKETING), await make_account(identity, Role.SUPERVISOR)
     await identity.accounts.edit(gone.id, AccountEdit(disabled=True), expected_version=gone.version)
