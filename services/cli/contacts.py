@@ -10,7 +10,7 @@ import orjson
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from services.cli.client import CommandError, Exit, GalwClient, with_client
-from services.cli.output import progress_of
+from services.cli.output import moment, progress_of
 
 _BLOCK = 256 * 1024
 _POLL_S = 0.5
@@ -152,9 +152,17 @@ async def show(client: GalwClient, *, contact_id: Any, as_json: bool) -> None:
     for one in contact["numbers"]:
         click.echo(f"{'number':20} {one['number']} ({one['kind']})")
     for one in ledger["suppressions"]:
-        click.echo(f"{'no calls':20} {one['channel']}, {one['purpose'] or 'every purpose'}, since {one['at']}")
+        what = "calls and messages" if one["channel"] == "all" else one["channel"]
+        since = f"since {moment(one['at'])}, by {one['source']}"
+        click.echo(f"{'said no':20} to {what} for {one['purpose'] or 'every purpose'}, {since}")
     for one in timeline:
-        click.echo(f"{one['at']:20} {one['kind']}")
+        click.echo(f"{moment(one['at']):20} {one['kind']} {_what(one['body'])}".rstrip())
+
+
+def _what(body: dict[str, Any]) -> str:
+    """Return the word in which an event of the timeline differs from others of its kind."""
+    said = [body.get(name) for name in ("disposition", "outcome", "result", "template", "reason", "source")]
+    return ", ".join(str(one).replace("_", " ") for one in said if one)
 
 
 def _mapping(mapped: tuple[str, ...]) -> dict[str, str]:

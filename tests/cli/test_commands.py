@@ -228,6 +228,18 @@ def test_a_stop_is_understood_and_templates_have_versions(shell: Shell, tmp_path
     shell.type("messages", "outbox")
 
 
+def test_a_no_is_shown_with_the_person_who_said_it(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("customer_id,name,phone,country\nN1,Non Rees,+447700900556,GB\n")
+    shell.type("contacts", "import", file)
+    person = shell.json("contacts", "list", "--external-id", "N1")["id"]
+    shell.type("messages", "receive", "--from", "+447700900556", "STOP")
+    wait_until(lambda: "said no" in shell.type("contacts", "show", person).stdout, 20, "the no to arrive")
+    shown = shell.type("contacts", "show", person).stdout
+    assert "to calls and messages for every purpose" in shown
+    assert "consent.withdrawn sms stop" in shown
+
+
 def test_a_bad_record_is_found_replayed_and_discarded_and_news_is_told_again(shell: Shell) -> None:
     broker = (shell.data / "broker" / "address").read_text().strip()
 
