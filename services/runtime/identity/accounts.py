@@ -143,10 +143,12 @@ class Accounts:
                 await connection.execute(SQL["session_end_all"], account_id, now, "disabled", None)
             return account_from_row(row)
 
-    async def set_password(self, account_id: UUID, password: str, *, keep_session: UUID | None = None) -> None:
-        """Replace the password and end all sessions of the account but *keep_session*."""
+    async def set_password(
+        self, account_id: UUID, password: str, *, keep_session: UUID | None = None, field: str = "password"
+    ) -> None:
+        """Replace the password and end all sessions of the account but *keep_session*; a weak one names its *field*."""
         account = await self.load(account_id)
-        check_password(password, email=account.email, name=account.name)
+        check_password(password, email=account.email, name=account.name, field=field)
         hashed = await self._passwords.hash(password)
         now = self._clock.now()
         async with transaction(self._pool) as connection:

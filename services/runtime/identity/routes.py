@@ -204,7 +204,7 @@ def _session_routes(identity: Identity) -> Routes:
     async def post_own_password(call: Call, body: PasswordChange) -> None:
         """All sessions end, this one too: sign in with the new password. Access tokens count for up to ten minutes."""
         await identity.sessions.check_own_password(call.principal.user_id, body.present, call.remote)
-        await identity.accounts.set_password(call.principal.user_id, body.new)
+        await identity.accounts.set_password(call.principal.user_id, body.new, field="new")
 
     return routes
 

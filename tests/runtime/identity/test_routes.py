@@ -188,6 +188,9 @@ async def test_a_person_changes_the_own_password_knowing_the_old_one(identity: I
             assert answer.status == status
     assert (await sign_in(client, account.email))[0] == 401
     assert (await sign_in(client, account.email, "other plain words"))[0] == 200
+    weak = {"present": "other plain words", "new": "short"}
+    async with client.post("/api/identity/me/password", json=weak, headers=headers) as answer:
+        assert [one["field"] for one in (await answer.json(content_type=None))["fields"]] == ["new"]
 
 
 async def test_an_administrator_gives_a_new_password(identity: Identity, client: Client) -> None:
