@@ -8,13 +8,12 @@ from typing import Any
 import click
 import orjson
 import yaml
-from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 from services.cli.client import CommandError, Exit, GalwClient, with_client
 from services.cli.finding import find_id
-from services.cli.output import moment, table_of
+from services.cli.output import Screen, moment, say, table_of
 from services.cli.plans import show
 from services.cli.why import why
 
@@ -52,11 +51,11 @@ async def list_campaigns(client: GalwClient, *, as_json: bool) -> None:
     table = table_of("id", "name", "state", "mode", "launched")
     async for one in client.pages(_PATH):
         if as_json:
-            click.echo(orjson.dumps(one))
+            say(orjson.dumps(one))
         else:
             table.add_row(one["id"], one["name"], one["state"], one["plan"]["mode"], moment(one["launched_at"]))
     if not as_json:
-        Console().print(table)
+        Screen().print(table)
 
 
 @command.command("forecast")
@@ -82,7 +81,7 @@ async def forecast_campaign(
     found = await client.get(
         f"{_PATH}/{campaign_id}/forecast", {key: value for key, value in wish.items() if value is not None}
     )
-    click.echo(orjson.dumps(found) if as_json else found["sentence"])
+    say(orjson.dumps(found) if as_json else found["sentence"])
 
 
 @command.command("create")
@@ -134,13 +133,13 @@ async def check_campaign(
     found = await client.get(f"{_PATH}/{await find_id(client, _PATH, campaign, 'campaign')}")
     checked = await _check(client, found, {"operators": operators, "launch_at": launch_at, "leads": leads})
     if as_json:
-        click.echo(orjson.dumps(checked))
+        say(orjson.dumps(checked))
         return
     for one in checked["missing"]:
-        click.echo(f"Missing: {one['field']}: {one['problem']}")
+        say(f"Missing: {one['field']}: {one['problem']}")
     if checked["ready"]:
-        click.echo(f"{found['name']!r} has everything it needs.")
-    click.echo(_foresight(checked))
+        say(f"{found['name']!r} has everything it needs.")
+    say(_foresight(checked))
 
 
 async def _check(client: GalwClient, campaign: dict[str, Any], wish: dict[str, Any]) -> dict[str, Any]:
@@ -198,11 +197,11 @@ async def launch(client: GalwClient, *, campaign: str, forecast: bool, as_json: 
     except CommandError as error:
         checked = {"forecast": None, "no_forecast": str(error)}
     if as_json:
-        click.echo(orjson.dumps({**found, "forecast": checked["forecast"] if checked else None}))
+        say(orjson.dumps({**found, "forecast": checked["forecast"] if checked else None}))
         return
-    click.echo(f"{found['name']!r} is {found['state']} now.")
+    say(f"{found['name']!r} is {found['state']} now.")
     if checked is not None:
-        click.echo(_foresight(checked))
+        say(_foresight(checked))
 
 
 for _name, _text in (
@@ -231,14 +230,14 @@ async def watch(client: GalwClient, campaign: str, *, once: bool, wanted: int | 
     """
     found = await client.get(f"{_PATH}/{await find_id(client, _PATH, campaign, 'campaign')}")
     # A table that is drawn anew is for eyes; a program gets one line each time.
-    console = Console()
+    console = Screen()
     live = Live(console=console, refresh_per_second=2) if not (as_json or once) and console.is_terminal else None
     with live or nullcontext():
         while True:
             progress = await _progress(client, found)
             done = once or (wanted is not None and await _answered(client, found["id"], wanted))
             if as_json:
-                click.echo(orjson.dumps({"campaign": found["name"], **progress}))
+                say(orjson.dumps({"campaign": found["name"], **progress}))
             elif live is not None:
                 live.update(_table(found, progress))
             elif done or wanted is None:
@@ -288,4 +287,4 @@ def _table(campaign: dict[str, Any], progress: dict[str, Any]) -> Table:
 
 
 def _tell(campaign: dict[str, Any], as_json: bool, sentence: str) -> None:
-    click.echo(orjson.dumps(campaign) if as_json else sentence)
+    say(orjson.dumps(campaign) if as_json else sentence)

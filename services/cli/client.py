@@ -26,6 +26,7 @@ import aiohttp
 import click
 import orjson
 
+from services.cli.output import plain
 from services.cli.stored_sign_in import SignIn, SignInFile
 from services.runtime.clock import Clock, SystemClock
 
@@ -77,7 +78,7 @@ class CommandError(click.ClickException):
 
     def __init__(self, message: str, code: Exit = Exit.FAILED, *, problem: Mapping[str, Any] | None = None) -> None:
         """End with *code*."""
-        super().__init__(message)
+        super().__init__(plain(message))
         # Click declares it on the class and reads it from the instance.
         self.exit_code = int(code)  # pyright: ignore[reportAttributeAccessIssue]
         self.problem = problem

@@ -10,7 +10,7 @@ import orjson
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from services.cli.client import CommandError, Exit, GalwClient, with_client
-from services.cli.output import moment, progress_of
+from services.cli.output import moment, progress_of, say
 
 _BLOCK = 256 * 1024
 _POLL_S = 0.5
@@ -80,7 +80,7 @@ async def import_file(
     if done["rejected"]:
         where = errors or file.with_name(f"{file.stem}-errors.csv")
         await _fetch_errors(client, done["id"], where)
-    click.echo(orjson.dumps(done) if as_json else _summary(done, where))
+    say(orjson.dumps(done) if as_json else _summary(done, where))
     if done["state"] == "failed":
         raise CommandError(f"The import failed: {done['failure']}", Exit.FAILED)
     if where is not None:
@@ -100,7 +100,7 @@ async def import_status(client: GalwClient, *, import_id: Any, as_json: bool) ->
     """
     found = await client.get(f"/api/crm/imports/{import_id}")
     percent = 100 * found["read_bytes"] // (found["size_bytes"] or 1)
-    click.echo(orjson.dumps(found) if as_json else f"{found['state']}, {percent} % read: {_summary(found, None)}")
+    say(orjson.dumps(found) if as_json else f"{found['state']}, {percent} % read: {_summary(found, None)}")
 
 
 @command.command("list")
@@ -121,12 +121,12 @@ async def list_contacts(client: GalwClient, *, limit: int, as_json: bool, **aske
     """
     shown = 0
     async for one in client.pages("/api/crm/contacts", {**asked, "limit": min(limit, 200)}):
-        click.echo(orjson.dumps(one) if as_json else _line(one))
+        say(orjson.dumps(one) if as_json else _line(one))
         shown += 1
         if shown == limit:
             break
     if not shown and not as_json:
-        click.echo("No contact fits.")
+        say("No contact fits.")
 
 
 @command.command("show")
@@ -144,19 +144,19 @@ async def show(client: GalwClient, *, contact_id: Any, as_json: bool) -> None:
     ledger = await client.get(f"/api/crm/contacts/{contact_id}/consents")
     timeline = (await client.get(f"/api/crm/contacts/{contact_id}/timeline", {"limit": 20}))["items"]
     if as_json:
-        click.echo(orjson.dumps({**contact, "consents": ledger, "timeline": timeline}))
+        say(orjson.dumps({**contact, "consents": ledger, "timeline": timeline}))
         return
     for name, value in contact.items():
         if value not in (None, "", {}, []) and name != "numbers":
-            click.echo(f"{name:20} {value}")
+            say(f"{name:20} {value}")
     for one in contact["numbers"]:
-        click.echo(f"{'number':20} {one['number']} ({one['kind']})")
+        say(f"{'number':20} {one['number']} ({one['kind']})")
     for one in ledger["suppressions"]:
         what = "calls and messages" if one["channel"] == "all" else one["channel"]
         since = f"since {moment(one['at'])}, by {one['source']}"
-        click.echo(f"{'said no':20} to {what} for {one['purpose'] or 'every purpose'}, {since}")
+        say(f"{'said no':20} to {what} for {one['purpose'] or 'every purpose'}, {since}")
     for one in timeline:
-        click.echo(f"{moment(one['at']):20} {one['kind']} {_what(one['body'])}".rstrip())
+        say(f"{moment(one['at']):20} {one['kind']} {_what(one['body'])}".rstrip())
 
 
 def _what(body: dict[str, Any]) -> str:

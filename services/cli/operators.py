@@ -2,11 +2,10 @@
 
 import click
 import orjson
-from rich.console import Console
 
 from services.cli.client import CommandError, Exit, GalwClient, with_client
 from services.cli.finding import find_id, names_of
-from services.cli.output import moment, table_of
+from services.cli.output import Screen, moment, say, table_of
 
 
 @click.group()
@@ -33,12 +32,12 @@ async def list_operators(client: GalwClient, *, as_json: bool) -> None:
     table = table_of("id", "name", "state", "since", "skills")
     async for one in client.pages("/api/dialer/operators"):
         if as_json:
-            click.echo(orjson.dumps(one))
+            say(orjson.dumps(one))
         else:
             state = one["state"].replace("_", " ") + (f" ({one['reason']})" if one["reason"] else "")
             table.add_row(one["id"], one["name"], state, moment(one["since"]), ", ".join(one["skills"]) or "–")
     if not as_json:
-        Console().print(table)
+        Screen().print(table)
 
 
 @command.command("assign")
@@ -58,7 +57,7 @@ async def assign(client: GalwClient, operator: str, *, pool: str, skills: tuple[
     operator_id = await find_id(client, "/api/dialer/operators", operator, "operator")
     path = f"/api/dialer/operators/{operator_id}/assignment"
     moved = (await client.request("PUT", path, body={"pool_id": pool_id, "skills": list(skills)})).body
-    click.echo(orjson.dumps(moved) if as_json else f"{moved['name']} works in pool {moved['pool_id']} now.")
+    say(orjson.dumps(moved) if as_json else f"{moved['name']} works in pool {moved['pool_id']} now.")
 
 
 @command.command("stops")
@@ -76,12 +75,12 @@ async def stops(client: GalwClient, *, as_json: bool) -> None:
     names = {} if as_json else await names_of(client, (one["by"] for one in changes))
     for one in changes:
         if as_json:
-            click.echo(orjson.dumps(one))
+            say(orjson.dumps(one))
         else:
             what = f"{one['scope']} {one['target']}".strip()
             table.add_row(moment(one["at"]), one["change"], what, names[one["by"]], one["reason"])
     if not as_json:
-        Console().print(table)
+        Screen().print(table)
 
 
 @command.command("stop-dialing")
@@ -110,4 +109,4 @@ async def stop_dialing(
     path = "/api/dialer/stops/lift" if lift else "/api/dialer/stops"
     stops = await client.post(path, {"scope": scope, "target": target, "reason": reason})
     in_force = ", ".join(f"{one['scope']} {one['target']}".strip() for one in stops["items"]) or "none"
-    click.echo(orjson.dumps(stops["items"]) if as_json else f"Stops in force: {in_force}.")
+    say(orjson.dumps(stops["items"]) if as_json else f"Stops in force: {in_force}.")

@@ -4,11 +4,10 @@ from typing import Any
 
 import click
 import orjson
-from rich.console import Console
 
 from services.cli.client import CommandError, Exit, GalwClient, with_client
 from services.cli.finding import IdOf, find_id, parse_instant
-from services.cli.output import moment, table_of
+from services.cli.output import Screen, moment, say, table_of
 
 _PARTNERS = "/api/notifier/partners"
 _ENDPOINTS = "/api/notifier/endpoints"
@@ -54,12 +53,12 @@ async def list_partners(client: GalwClient, *, as_json: bool) -> None:
     table = table_of("id", "name", "told of")
     async for one in client.pages(_PARTNERS, {"limit": 200}):
         if as_json:
-            click.echo(orjson.dumps(one))
+            say(orjson.dumps(one))
         else:
             campaigns = one["campaign_ids"]
             table.add_row(one["id"], one["name"], "everything" if campaigns is None else f"{len(campaigns)} campaigns")
     if not as_json:
-        Console().print(table)
+        Screen().print(table)
 
 
 @command.command("create")
@@ -78,7 +77,7 @@ async def create(client: GalwClient, name: str, *, campaigns: tuple[str, ...], a
     chosen = [await find_id(client, "/api/dialer/campaigns", one, "campaign") for one in campaigns]
     made = await client.post(_PARTNERS, {"name": name, "campaign_ids": chosen or None})
     next_step = f"Add an endpoint: galw partners endpoints add {made['id']} URL --event TYPE"
-    click.echo(orjson.dumps(made) if as_json else f"Made the partner {made['name']!r}: {made['id']}. {next_step}")
+    say(orjson.dumps(made) if as_json else f"Made the partner {made['name']!r}: {made['id']}. {next_step}")
 
 
 @command.command("event-types")
@@ -98,16 +97,16 @@ async def event_types(client: GalwClient, *, wanted: str | None, as_json: bool) 
         chosen = next((one for one in found if one["type"] == wanted), None)
         if chosen is None:
             raise CommandError(f"There is no event type {wanted!r}. See: galw partners event-types", Exit.NOT_FOUND)
-        click.echo(orjson.dumps(chosen["data_schema"], option=orjson.OPT_INDENT_2))
+        say(orjson.dumps(chosen["data_schema"], option=orjson.OPT_INDENT_2))
         return
     if as_json:
         for one in found:
-            click.echo(orjson.dumps(one))
+            say(orjson.dumps(one))
         return
     table = table_of("type", "says that")
     for one in found:
         table.add_row(one["type"], one["summary"])
-    Console().print(table)
+    Screen().print(table)
 
 
 @endpoints.command("list")
@@ -125,12 +124,12 @@ async def list_endpoints(client: GalwClient, partner: str, *, as_json: bool) -> 
     table = table_of("id", "url", "state", "subscribed to", "last 24 h")
     async for one in client.pages(path):
         if as_json:
-            click.echo(orjson.dumps(one))
+            say(orjson.dumps(one))
         else:
             counts = ", ".join(f"{state} {count}" for state, count in sorted(one["deliveries"].items()))
             table.add_row(one["id"], one["url"], _state(one), ", ".join(one["subscriptions"]), counts or "–")
     if not as_json:
-        Console().print(table)
+        Screen().print(table)
 
 
 @endpoints.command("add")
@@ -163,10 +162,10 @@ async def add(
     made = await client.post(path, {**wish, "scheme": "v1a" if public_key else "v1"})
     secrets = (await client.get(f"{_ENDPOINTS}/{made['id']}/secrets"))["items"]
     if as_json:
-        click.echo(orjson.dumps({**made, "secrets": secrets}))
+        say(orjson.dumps({**made, "secrets": secrets}))
         return
-    click.echo(f"Webhooks go to {made['url']}: endpoint {made['id']}.")
-    click.echo(f"Verify them with this secret, and keep it where secrets are kept:\n  {secrets[0]['value']}")
+    say(f"Webhooks go to {made['url']}: endpoint {made['id']}.")
+    say(f"Verify them with this secret, and keep it where secrets are kept:\n  {secrets[0]['value']}")
 
 
 @endpoints.command("edit")
@@ -204,7 +203,7 @@ async def edit(
     version = {"If-Match": f'"{present["version"]}"'}
     edited = (await client.request("PUT", f"{_ENDPOINTS}/{endpoint}", body=wish, headers=version)).body
     sentence = f"{edited['url']} is {_state(edited)} and hears {', '.join(edited['subscriptions'])}."
-    click.echo(orjson.dumps(edited) if as_json else sentence)
+    say(orjson.dumps(edited) if as_json else sentence)
 
 
 @endpoints.command("remove")
@@ -223,7 +222,7 @@ async def remove(client: GalwClient, endpoint: str, *, yes: bool, as_json: bool)
     if not (yes or as_json):
         click.confirm(f"Remove {present['url']} and everything that waits for it?", abort=True)
     await client.request("DELETE", f"{_ENDPOINTS}/{endpoint}")
-    click.echo(orjson.dumps({"removed": endpoint}) if as_json else f"Removed {present['url']}.")
+    say(orjson.dumps({"removed": endpoint}) if as_json else f"Removed {present['url']}.")
 
 
 @endpoints.command("secrets")
@@ -274,7 +273,7 @@ async def test(client: GalwClient, endpoint: str, *, as_json: bool) -> None:
     """
     planned = await client.post(f"{_ENDPOINTS}/{endpoint}/test")
     see = f"galw partners deliveries show {endpoint} {planned['event_id']}"
-    click.echo(orjson.dumps(planned) if as_json else f"Sent on its way. See what came back: {see}")
+    say(orjson.dumps(planned) if as_json else f"Sent on its way. See what came back: {see}")
 
 
 @deliveries.command("list")
@@ -294,13 +293,13 @@ async def list_deliveries(client: GalwClient, endpoint: str, *, state: str | Non
     table = table_of("event", "type", "state", "attempts", "last answer", "next attempt")
     async for one in client.some(f"{_ENDPOINTS}/{endpoint}/deliveries", limit, {"state": state}):
         if as_json:
-            click.echo(orjson.dumps(one))
+            say(orjson.dumps(one))
         else:
             answer = str(one["last_status"] or one["last_failure"] or "–")
             row = (one["event_id"], one["event_type"], one["state"], str(one["attempts"]), answer)
             table.add_row(*row, moment(one["next_attempt_at"]))
     if not as_json:
-        Console().print(table)
+        Screen().print(table)
 
 
 @deliveries.command("show")
@@ -317,16 +316,16 @@ async def show_delivery(client: GalwClient, endpoint: str, event: str, *, as_jso
     """
     found = await client.get(f"{_ENDPOINTS}/{endpoint}/deliveries/{event}")
     if as_json:
-        click.echo(orjson.dumps(found))
+        say(orjson.dumps(found))
         return
     # A replay begins to count anew; the log goes back to the first.
     times = f"{len(found['log'])} {'attempt' if len(found['log']) == 1 else 'attempts'}"
-    click.echo(f"{found['event_type']}, {found['state']} after {times}. Sent:")
-    click.echo(orjson.dumps(found["payload"], option=orjson.OPT_INDENT_2))
+    say(f"{found['event_type']}, {found['state']} after {times}. Sent:")
+    say(orjson.dumps(found["payload"], option=orjson.OPT_INDENT_2))
     for one in found["log"]:
         answer = one["status"] or f"{one['failure']} {one['detail']}".strip()
         told = f"{one['duration_ms']} ms  {answer}  {one['response_body'][:200]}"
-        click.echo(f"{moment(one['started_at'])}  {one['url']}  {told}")
+        say(f"{moment(one['started_at'])}  {one['url']}  {told}")
 
 
 @deliveries.command("replay")
@@ -353,15 +352,13 @@ async def replay(client: GalwClient, endpoint: str, event: str | None, *, since:
         wish = {"since": parse_instant("--since", since)}
         done = await client.post(f"{_ENDPOINTS}/{endpoint}/replay", wish)
     count = done["deliveries"]
-    click.echo(
-        orjson.dumps(done) if as_json else f"{count} {'delivery is' if count == 1 else 'deliveries are'} due again."
-    )
+    say(orjson.dumps(done) if as_json else f"{count} {'delivery is' if count == 1 else 'deliveries are'} due again.")
 
 
 async def _show_secrets(client: GalwClient, endpoint: str, as_json: bool) -> None:
     for one in (await client.get(f"{_ENDPOINTS}/{endpoint}/secrets"))["items"]:
         until = f", signs along until {one['expires_at']}" if one["expires_at"] else ""
-        click.echo(orjson.dumps(one) if as_json else f"{one['value']}  ({one['scheme']}{until})")
+        say(orjson.dumps(one) if as_json else f"{one['value']}  ({one['scheme']}{until})")
 
 
 def _state(endpoint: Any) -> str:

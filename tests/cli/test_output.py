@@ -1,11 +1,13 @@
 """What commands print: whole ids, settings in words, changes as what they changed."""
 
 import io
+import json
 
 import pytest
 from rich.console import Console
 
-from services.cli.output import moment, table_of
+from services.cli.client import CommandError
+from services.cli.output import Screen, moment, say, table_of
 from services.cli.plans import differences, in_words
 
 ID = "01a23000-264d-7437-9c51-5fbe0415263e"
@@ -21,6 +23,34 @@ def test_a_narrow_terminal_cuts_no_id_and_loses_no_letter() -> None:
     assert "…" not in out.getvalue()
     rows = [line.split("│")[2].strip() for line in out.getvalue().splitlines() if line.startswith("│")]
     assert "".join(rows) == address
+
+
+@pytest.mark.parametrize(
+    "name", ["[/nope]", "[red]sale[/red]", ":smile:", "[bold]", "[link=https://evil.example]x[/link]"]
+)
+def test_what_looks_like_markup_is_shown_as_it_was_written(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    table = table_of("id", "name")
+    table.title = name
+    table.add_row(ID, name)
+    Screen().print(table)
+    Screen().print(name)
+    say(name)
+    assert capsys.readouterr().out.count(name) == 4
+
+
+def test_no_name_commands_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "\x1b]0;title\x07Eve\x1b[31m \x9b2J\r\u202eenog\x08"
+    table = table_of("id", "name")
+    table.add_row(ID, name)
+    Screen().print(table)
+    say(name)
+    CommandError(f"There is no {name}").show()
+    told = capsys.readouterr()
+    for text in (told.out, told.err):
+        assert "Eve" in text
+        assert not set(text) & set("\x1b\x07\x9b\r\u202e\x08")
+    say(b'{"name":"\\u001b"}')
+    assert json.loads(capsys.readouterr().out) == {"name": "\x1b"}
 
 
 @pytest.mark.parametrize(
