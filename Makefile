@@ -25,7 +25,7 @@ setup: ## Install the locked dependencies into .venv (the other targets do it by
 	@tools/setup.sh
 
 run: setup ## Start everything on http://127.0.0.1:8080 (PORT=9000, PROCESSES=3, DATA=folder)
-	@GALW_PORT=$(PORT) GALW_PROCESSES=$(PROCESSES) GALW_DATA_DIR=$(DATA) exec $(BIN)/python -m services.standalone
+	@GALW_PORT=$(PORT) GALW_PROCESSES=$(PROCESSES) GALW_DATA_DIR="$(DATA)" exec $(BIN)/python -m services.standalone
 
 test: setup ## Run every test that needs no more than the locked dependencies
 	$(PYTEST) -n $(JOBS) -m "not ($(REAL_PEERS))" $(TESTS)
@@ -90,4 +90,4 @@ chromium: ## Install Debian's Chromium for the tests
 	@tools/need.sh chromium chromium
 
 clean: setup ## Forget the data of `make run`
-	@$(BIN)/python -m services.standalone --forget $(DATA)
+	@$(BIN)/python -m services.standalone --forget "$(DATA)"

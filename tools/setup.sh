@@ -34,7 +34,7 @@ fi
 python=$(find_python)
 "$python" -c 'import ensurepip, venv' 2>/dev/null ||
     give_up "$python comes without venv; install it with: apt-get install python3-venv"
-echo "galw: installing the locked dependencies into .venv (once, about a minute)"
+echo "galw: installing the locked dependencies into .venv (once, a minute or two)"
 venv_works || "$python" -m venv --clear .venv
 pip() {
     .venv/bin/python -m pip --disable-pip-version-check --no-input "$@"

@@ -7,7 +7,7 @@ import click
 _COMMANDS = {
     "accounts": ("services.cli.accounts", "Who may sign in, and as what."),
     "admin": ("services.cli.admin", "Administrators and signing keys, directly on the database."),
-    "campaigns": ("services.cli.campaigns", "Create, launch, pause, stop and watch campaigns."),
+    "campaigns": ("services.cli.campaigns", "Create, launch, show, pause, stop and watch campaigns."),
     "contacts": ("services.cli.contacts", "Import, list and show contacts."),
     "dead-letters": ("services.cli.dead_letters", "Records from Kafka that could not be applied."),
     "events": ("services.cli.events", "The topics, and telling again what was told."),

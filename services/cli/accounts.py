@@ -4,11 +4,10 @@ from typing import Any
 
 import click
 import orjson
-from rich.console import Console
-from rich.table import Table
 
 from services.cli.client import CommandError, Exit, GalwClient, with_client
 from services.cli.finding import find_id, is_id
+from services.cli.output import Screen, say, table_of
 from services.cli.sign_in import read_password
 from services.runtime.identity.principal import Role
 
@@ -36,14 +35,14 @@ async def list_accounts(client: GalwClient, *, as_json: bool) -> None:
     Example:
       galw accounts list
     """
-    table = Table("id", "address", "name", "roles", "state")
+    table = table_of("id", "address", "name", "roles", "state")
     async for one in client.pages(_PATH, {"limit": 200}):
         if as_json:
-            click.echo(orjson.dumps(one))
+            say(orjson.dumps(one))
         else:
             table.add_row(one["id"], one["email"], one["name"], ", ".join(one["roles"]), _state(one))
     if not as_json:
-        Console().print(table)
+        Screen().print(table)
 
 
 @command.command("create")
@@ -75,7 +74,7 @@ async def create(
     password = read_password(stdin=password_stdin, confirm=True)
     wish = {"email": email, "name": name, "password": password, "roles": list(roles), "partner_id": partner_id}
     made = await client.post(_PATH, wish)
-    click.echo(orjson.dumps(made) if as_json else f"Made the account {made['name']} <{made['email']}>: {made['id']}.")
+    say(orjson.dumps(made) if as_json else f"Made the account {made['name']} <{made['email']}>: {made['id']}.")
 
 
 def _order(name: str, disabled: bool, text: str, done: str) -> None:
@@ -88,7 +87,7 @@ def _order(name: str, disabled: bool, text: str, done: str) -> None:
         edited = await client.patch(
             f"{_PATH}/{present.body['id']}", {"disabled": disabled}, etag=present.etag or f'"{present.body["version"]}"'
         )
-        click.echo(orjson.dumps(edited) if as_json else f"{edited['name']} <{edited['email']}> {done}.")
+        say(orjson.dumps(edited) if as_json else f"{edited['name']} <{edited['email']}> {done}.")
 
     del order
 

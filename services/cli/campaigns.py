@@ -8,12 +8,13 @@ from typing import Any
 import click
 import orjson
 import yaml
-from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 from services.cli.client import CommandError, Exit, GalwClient, with_client
 from services.cli.finding import find_id
+from services.cli.output import Screen, moment, say, table_of
+from services.cli.plans import show
 from services.cli.why import why
 
 _PATH = "/api/dialer/campaigns"
@@ -21,17 +22,19 @@ _PATH = "/api/dialer/campaigns"
 
 @click.group()
 def command() -> None:
-    """Create, launch, pause, stop and watch campaigns; a campaign is named by its id or its name.
+    """Create, launch, show, pause, stop and watch campaigns; a campaign is named by its id or its name.
 
     \b
     From a file to the answers:
       galw campaigns create docs/tour/campaign.yaml
       galw campaigns launch "Line quality"
       galw campaigns watch "Line quality"
+      galw campaigns show "Line quality"
       galw responses export --campaign "Line quality"
     """
 
 
+command.add_command(show)
 command.add_command(why)
 
 
@@ -45,18 +48,18 @@ async def list_campaigns(client: GalwClient, *, as_json: bool) -> None:
     Example:
       galw campaigns list
     """
-    table = Table("id", "name", "state", "mode", "launched")
+    table = table_of("id", "name", "state", "mode", "launched")
     async for one in client.pages(_PATH):
         if as_json:
-            click.echo(orjson.dumps(one))
+            say(orjson.dumps(one))
         else:
-            table.add_row(one["id"], one["name"], one["state"], one["plan"]["mode"], one["launched_at"] or "–")
+            table.add_row(one["id"], one["name"], one["state"], one["plan"]["mode"], moment(one["launched_at"]))
     if not as_json:
-        Console().print(table)
+        Screen().print(table)
 
 
 @command.command("forecast")
-@click.argument("campaign_id")
+@click.argument("campaign")
 @click.option("--operators", required=True, type=click.IntRange(1, 1000), help="How many will be at work.")
 @click.option(
     "--at", "launch_at", help="When it is launched, with an offset: 2026-11-25T10:00:00+01:00; now if left out."
@@ -65,19 +68,20 @@ async def list_campaigns(client: GalwClient, *, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_client
 async def forecast_campaign(
-    client: GalwClient, *, campaign_id: str, operators: int, launch_at: str | None, leads: int | None, as_json: bool
+    client: GalwClient, *, campaign: str, operators: int, launch_at: str | None, leads: int | None, as_json: bool
 ) -> None:
     """Say when a campaign would end, and how busy its operators would be. It simulates, which takes seconds.
 
     \b
     Example:
-      galw campaigns forecast 0193f0c2-8d1e-7c3a-9a41-1f6a52f0a001 --operators 8 --at 2026-11-25T10:00:00+01:00
+      galw campaigns forecast "Line quality" --operators 8 --at 2026-11-25T10:00:00+01:00
     """
+    campaign_id = await find_id(client, _PATH, campaign, "campaign")
     wish = {"operators": operators, "launch_at": launch_at, "leads": leads}
     found = await client.get(
         f"{_PATH}/{campaign_id}/forecast", {key: value for key, value in wish.items() if value is not None}
     )
-    click.echo(orjson.dumps(found) if as_json else found["sentence"])
+    say(orjson.dumps(found) if as_json else found["sentence"])
 
 
 @command.command("create")
@@ -122,20 +126,20 @@ async def check_campaign(
 ) -> None:
     """Say what is missing for a launch, and what the launch would bring.
 
-    
+    \b
     Example:
       galw campaigns check "Line quality" --operators 8
     """
     found = await client.get(f"{_PATH}/{await find_id(client, _PATH, campaign, 'campaign')}")
     checked = await _check(client, found, {"operators": operators, "launch_at": launch_at, "leads": leads})
     if as_json:
-        click.echo(orjson.dumps(checked))
+        say(orjson.dumps(checked))
         return
     for one in checked["missing"]:
-        click.echo(f"Missing: {one['field']}: {one['problem']}")
+        say(f"Missing: {one['field']}: {one['problem']}")
     if checked["ready"]:
-        click.echo(f"{found['name']!r} has everything it needs.")
-    click.echo(_foresight(checked))
+        say(f"{found['name']!r} has everything it needs.")
+    say(_foresight(checked))
 
 
 async def _check(client: GalwClient, campaign: dict[str, Any], wish: dict[str, Any]) -> dict[str, Any]:
@@ -181,7 +185,7 @@ def _order(name: str, text: str) -> None:
 async def launch(client: GalwClient, *, campaign: str, forecast: bool, as_json: bool) -> None:
     """Start calling, then say what it will bring; everything that is missing is named at once.
 
-    
+    \b
     Example:
       galw campaigns launch "Line quality"
     """
@@ -193,11 +197,11 @@ async def launch(client: GalwClient, *, campaign: str, forecast: bool, as_json: 
     except CommandError as error:
         checked = {"forecast": None, "no_forecast": str(error)}
     if as_json:
-        click.echo(orjson.dumps({**found, "forecast": checked["forecast"] if checked else None}))
+        say(orjson.dumps({**found, "forecast": checked["forecast"] if checked else None}))
         return
-    click.echo(f"{found['name']!r} is {found['state']} now.")
+    say(f"{found['name']!r} is {found['state']} now.")
     if checked is not None:
-        click.echo(_foresight(checked))
+        say(_foresight(checked))
 
 
 for _name, _text in (
@@ -226,16 +230,19 @@ async def watch(client: GalwClient, campaign: str, *, once: bool, wanted: int | 
     """
     found = await client.get(f"{_PATH}/{await find_id(client, _PATH, campaign, 'campaign')}")
     # A table that is drawn anew is for eyes; a program gets one line each time.
-    with Live(console=Console(), refresh_per_second=2) if not (as_json or once) else nullcontext() as screen:
+    console = Screen()
+    live = Live(console=console, refresh_per_second=2) if not (as_json or once) and console.is_terminal else None
+    with live or nullcontext():
         while True:
             progress = await _progress(client, found)
+            done = once or (wanted is not None and await _answered(client, found["id"], wanted))
             if as_json:
-                click.echo(orjson.dumps({"campaign": found["name"], **progress}))
-            elif screen is not None:
-                screen.update(_table(found, progress))
-            else:
-                Console().print(_table(found, progress))
-            if once or (wanted is not None and await _answered(client, found["id"], wanted)):
+                say(orjson.dumps({"campaign": found["name"], **progress}))
+            elif live is not None:
+                live.update(_table(found, progress))
+            elif done or wanted is None:
+                console.print(_table(found, progress))
+            if done:
                 return
             await asyncio.sleep(2)
 
@@ -280,4 +287,4 @@ def _table(campaign: dict[str, Any], progress: dict[str, Any]) -> Table:
 
 
 def _tell(campaign: dict[str, Any], as_json: bool, sentence: str) -> None:
-    click.echo(orjson.dumps(campaign) if as_json else sentence)
+    say(orjson.dumps(campaign) if as_json else sentence)

@@ -26,6 +26,7 @@ import aiohttp
 import click
 import orjson
 
+from services.cli.output import plain
 from services.cli.stored_sign_in import SignIn, SignInFile
 from services.runtime.clock import Clock, SystemClock
 
@@ -58,12 +59,26 @@ _BY_STATUS = {
 }  # fmt: skip
 
 
+# Where ids are listed, by the first part of the path that was asked for; the innermost first.
+_LISTED_BY = (
+    ("/deliveries/", "galw partners deliveries list ENDPOINT"),
+    ("/api/notifier/endpoints/", "galw partners endpoints list PARTNER"),
+    ("/api/notifier/partners/", "galw partners list"),
+    ("/api/dialer/campaigns/", "galw campaigns list"),
+    ("/api/dialer/operators/", "galw operators list"),
+    ("/api/dialer/pools/", "galw pools list"),
+    ("/api/dialer/packs/", "galw packs list"),
+    ("/api/crm/contacts/", "galw contacts list"),
+    ("/api/identity/accounts/", "galw accounts list"),
+)
+
+
 class CommandError(click.ClickException):
     """Ends a command: a sentence for the person, an exit code for the script, the problem as it came for `--json`."""
 
     def __init__(self, message: str, code: Exit = Exit.FAILED, *, problem: Mapping[str, Any] | None = None) -> None:
         """End with *code*."""
-        super().__init__(message)
+        super().__init__(plain(message))
         # Click declares it on the class and reads it from the instance.
         self.exit_code = int(code)  # pyright: ignore[reportAttributeAccessIssue]
         self.problem = problem
@@ -246,6 +261,10 @@ async def _problem(answer: aiohttp.ClientResponse) -> CommandError:
         return CommandError(f"{answer.url} answered {answer.status} {answer.reason or ''}: is this Galw?", code)
     if answer.status == 401:
         lines.append("Run: galw sign-in")
+    if answer.status == 403:
+        lines.append("Ask an administrator, or sign in as somebody who may: galw sign-in")
+    if answer.status == 404:
+        lines += [f"See: {see}" for part, see in _LISTED_BY if part in answer.url.path][:1]
     return CommandError("\n".join(lines), code, problem=problem)
 
 

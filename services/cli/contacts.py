@@ -7,10 +7,10 @@ from typing import Any, BinaryIO
 
 import click
 import orjson
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from services.cli.client import CommandError, Exit, GalwClient, with_client
+from services.cli.output import moment, progress_of, say
 
 _BLOCK = 256 * 1024
 _POLL_S = 0.5
@@ -80,7 +80,7 @@ async def import_file(
     if done["rejected"]:
         where = errors or file.with_name(f"{file.stem}-errors.csv")
         await _fetch_errors(client, done["id"], where)
-    click.echo(orjson.dumps(done) if as_json else _summary(done, where))
+    say(orjson.dumps(done) if as_json else _summary(done, where))
     if done["state"] == "failed":
         raise CommandError(f"The import failed: {done['failure']}", Exit.FAILED)
     if where is not None:
@@ -100,7 +100,7 @@ async def import_status(client: GalwClient, *, import_id: Any, as_json: bool) ->
     """
     found = await client.get(f"/api/crm/imports/{import_id}")
     percent = 100 * found["read_bytes"] // (found["size_bytes"] or 1)
-    click.echo(orjson.dumps(found) if as_json else f"{found['state']}, {percent} % read: {_summary(found, None)}")
+    say(orjson.dumps(found) if as_json else f"{found['state']}, {percent} % read: {_summary(found, None)}")
 
 
 @command.command("list")
@@ -121,12 +121,12 @@ async def list_contacts(client: GalwClient, *, limit: int, as_json: bool, **aske
     """
     shown = 0
     async for one in client.pages("/api/crm/contacts", {**asked, "limit": min(limit, 200)}):
-        click.echo(orjson.dumps(one) if as_json else _line(one))
+        say(orjson.dumps(one) if as_json else _line(one))
         shown += 1
         if shown == limit:
             break
     if not shown and not as_json:
-        click.echo("No contact fits.")
+        say("No contact fits.")
 
 
 @command.command("show")
@@ -144,17 +144,25 @@ async def show(client: GalwClient, *, contact_id: Any, as_json: bool) -> None:
     ledger = await client.get(f"/api/crm/contacts/{contact_id}/consents")
     timeline = (await client.get(f"/api/crm/contacts/{contact_id}/timeline", {"limit": 20}))["items"]
     if as_json:
-        click.echo(orjson.dumps({**contact, "consents": ledger, "timeline": timeline}))
+        say(orjson.dumps({**contact, "consents": ledger, "timeline": timeline}))
         return
     for name, value in contact.items():
         if value not in (None, "", {}, []) and name != "numbers":
-            click.echo(f"{name:20} {value}")
+            say(f"{name:20} {value}")
     for one in contact["numbers"]:
-        click.echo(f"{'number':20} {one['number']} ({one['kind']})")
+        say(f"{'number':20} {one['number']} ({one['kind']})")
     for one in ledger["suppressions"]:
-        click.echo(f"{'no calls':20} {one['channel']}, {one['purpose'] or 'every purpose'}, since {one['at']}")
+        what = "calls and messages" if one["channel"] == "all" else one["channel"]
+        since = f"since {moment(one['at'])}, by {one['source']}"
+        say(f"{'said no':20} to {what} for {one['purpose'] or 'every purpose'}, {since}")
     for one in timeline:
-        click.echo(f"{one['at']:20} {one['kind']}")
+        say(f"{moment(one['at']):20} {one['kind']} {_what(one['body'])}".rstrip())
+
+
+def _what(body: dict[str, Any]) -> str:
+    """Return the word in which an event of the timeline differs from others of its kind."""
+    said = [body.get(name) for name in ("disposition", "outcome", "result", "template", "reason", "source")]
+    return ", ".join(str(one).replace("_", " ") for one in said if one)
 
 
 def _mapping(mapped: tuple[str, ...]) -> dict[str, str]:
@@ -168,7 +176,7 @@ def _mapping(mapped: tuple[str, ...]) -> dict[str, str]:
 
 def _progress(*, quiet: bool) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True)
+    return progress_of(*columns, quiet=quiet)
 
 
 async def _upload(client: GalwClient, file: Path, params: dict[str, Any], progress: Progress) -> Any:

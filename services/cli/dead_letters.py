@@ -5,11 +5,9 @@ from typing import Any
 
 import click
 import orjson
-from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
 
 from services.cli.client import CommandError, Exit, GalwClient, with_client
+from services.cli.output import Screen, progress_of, say, table_of
 
 _SERVICES = ("crm", "dialer", "notifier")
 
@@ -44,16 +42,16 @@ async def list_letters(
       galw dead-letters list
       galw dead-letters list --service dialer --topic crm.enrolments.v1 --json
     """
-    table = Table("id", "service", "state", "topic", "since", "reason")
+    table = table_of("id", "service", "state", "topic", "since", "reason")
     shown = 0
     async for one in _letters(client, service, topic, state, limit):
         shown += 1
         if as_json:
-            click.echo(orjson.dumps(one))
+            say(orjson.dumps(one))
         else:
             table.add_row(one["id"], one["service"], one["state"], one["topic"], one["since"][:19], one["reason"])
     if not as_json:
-        Console().print(table if shown else "There are none: everything was applied.")
+        Screen().print(table if shown else "There are none: everything was applied.")
 
 
 @command.command("show")
@@ -69,14 +67,14 @@ async def show(client: GalwClient, letter_id: object, *, as_json: bool) -> None:
     """
     service, found = await _find(client, letter_id)
     if as_json:
-        click.echo(orjson.dumps({"service": service, **found}))
+        say(orjson.dumps({"service": service, **found}))
         return
     place = f"{found['topic']}/{found['partition']} at {found['record_offset']}"
-    click.echo(f"{service}: {found['state']}, {place}, since {found['since']}")
-    click.echo(f"reason: {found['reason']}")
+    say(f"{service}: {found['state']}, {place}, since {found['since']}")
+    say(f"reason: {found['reason']}")
     for name, value in found["headers"].items():
-        click.echo(f"  {name}: {value}")
-    click.echo(found["text"] if found["text"] is not None else f"(not text; base64) {found['value']}")
+        say(f"  {name}: {value}")
+    say(found["text"] if found["text"] is not None else f"(not text; base64) {found['value']}")
 
 
 @command.command("replay")
@@ -109,17 +107,17 @@ async def replay(
     if letter_id is not None:
         service, _ = await _find(client, letter_id)
         done = await client.post(f"/api/{service}/dead-letters/{letter_id}/replay")
-        click.echo(orjson.dumps(done) if as_json else "It is tried again now. See what is left: galw dead-letters list")
+        say(orjson.dumps(done) if as_json else "It is tried again now. See what is left: galw dead-letters list")
         return
     # Chosen before the first is replayed: one that fails again comes back, and would be met twice.
     chosen = [one async for one in _letters(client, service, topic, state, 100_000)]
-    with Progress(console=Console(stderr=True), disable=as_json, transient=True) as progress:
+    with progress_of(quiet=as_json) as progress:
         for one in progress.track(chosen, description="Replaying"):
             done = await client.post(f"/api/{one['service']}/dead-letters/{one['id']}/replay")
             if as_json:
-                click.echo(orjson.dumps(done))
+                say(orjson.dumps(done))
     if not as_json:
-        click.echo(f"{len(chosen)} are tried again now. See what is left: galw dead-letters list")
+        say(f"{len(chosen)} are tried again now. See what is left: galw dead-letters list")
 
 
 @command.command("discard")
@@ -138,7 +136,7 @@ async def discard(client: GalwClient, letter_id: object, *, yes: bool, as_json: 
     if not (yes or as_json):
         click.confirm(f"Discard this record of {found['topic']} ({found['reason']}) for good?", abort=True)
     await client.request("DELETE", f"/api/{service}/dead-letters/{letter_id}")
-    click.echo(orjson.dumps({"discarded": str(letter_id)}) if as_json else "Discarded.")
+    say(orjson.dumps({"discarded": str(letter_id)}) if as_json else "Discarded.")
 
 
 async def _letters(

@@ -2,11 +2,10 @@
 
 import click
 import orjson
-from rich.console import Console
-from rich.table import Table
 
 from services.cli.client import CommandError, Exit, GalwClient, with_client
 from services.cli.finding import parse_instant
+from services.cli.output import Screen, say, table_of
 from services.events.topics import TOPICS
 
 
@@ -30,17 +29,17 @@ def topics(*, as_json: bool) -> None:
     Example:
       galw events topics
     """
-    table = Table("topic", "owner", "heard by", "kept", "open to others")
+    table = table_of("topic", "owner", "heard by", "kept", "open to others")
     for one in TOPICS:
         hours = one.retention.total_seconds() / 3600
         if as_json:
             line = {"name": one.name, "owner": one.owner, "consumers": one.consumers, "kept_h": hours}
-            click.echo(orjson.dumps({**line, "external": one.external, "personal": one.personal}))
+            say(orjson.dumps({**line, "external": one.external, "personal": one.personal}))
         else:
             kept = f"{hours / 24:.0f} days" if hours > 24 else f"{hours:.0f} hours"
             table.add_row(one.name, one.owner, ", ".join(one.consumers), kept, "yes" if one.external else "no")
     if not as_json:
-        Console().print(table)
+        Screen().print(table)
 
 
 @command.command("republish")
@@ -69,7 +68,7 @@ async def republish(client: GalwClient, *, since: str, chosen: tuple[str, ...], 
             continue
         done = await client.post(f"/api/{service}/facts/republish", {"since": instant, "topics": own or None})
         if as_json:
-            click.echo(orjson.dumps({"service": service, **done}))
+            say(orjson.dumps({"service": service, **done}))
         told.append(f"{service} {done['facts']:,}")
     if not as_json:
-        click.echo(f"Told again: {', '.join(told)} facts.")
+        say(f"Told again: {', '.join(told)} facts.")

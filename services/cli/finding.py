@@ -1,7 +1,11 @@
 """Things named as people name them: by id, or by a name that only one of them has; instants by a clock or an age."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
+
+import click
 
 from services.cli.client import CommandError, Exit, GalwClient
 from services.runtime.clock import SystemClock
@@ -23,6 +27,23 @@ async def find_id(client: GalwClient, path: str, text: str, noun: str) -> str:
     return found[0]
 
 
+class IdOf(click.ParamType[str]):
+    """An argument that is the id of a *noun*; anything else is wrong usage, told with the command that lists them."""
+
+    name = "id"
+
+    def __init__(self, noun: str, see: str) -> None:
+        """*see* is the command that lists the ids."""
+        self._noun = noun
+        self._see = see
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the id as it was typed."""
+        if not is_id(str(value)):
+            self.fail(f"{value!r} is no id of {self._noun}; {self._see} lists them", param, ctx)
+        return str(value)
+
+
 def is_id(text: str) -> bool:
     """Tell whether *text* is an id."""
     try:
@@ -30,6 +51,17 @@ def is_id(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+async def names_of(client: GalwClient, account_ids: Iterable[str | None]) -> dict[str | None, str]:
+    """Return what to call those who did something, by their id; Galw itself for none."""
+    names: dict[str | None, str] = {None: "Galw"}
+    asked = sorted({one for one in account_ids if one})
+    for begin in range(0, len(asked), 100):
+        some = asked[begin : begin + 100]
+        found = await client.get("/api/identity/names", {"id": some})
+        names |= {one: one for one in some} | {one["id"]: one["name"] for one in found["items"]}
+    return names
 
 
 def parse_instant(option: str, text: str | None) -> str | None:

@@ -4,11 +4,10 @@ from typing import Any
 
 import click
 import orjson
-from rich.console import Console
-from rich.table import Table
 
 from services.cli.client import GalwClient, with_client
 from services.cli.finding import find_id
+from services.cli.output import Screen, say, table_of
 
 _POOLS = "/api/dialer/pools"
 _TRUNKS = "/api/dialer/trunks"
@@ -34,14 +33,14 @@ async def list_pools(client: GalwClient, *, as_json: bool) -> None:
     Example:
       galw pools list
     """
-    table = Table("id", "name", "wrap-up limit", "grace for a lost operator")
+    table = table_of("id", "name", "wrap-up limit", "grace for a lost operator")
     async for one in client.pages(_POOLS):
         if as_json:
-            click.echo(orjson.dumps(one))
+            say(orjson.dumps(one))
         else:
             table.add_row(one["id"], one["name"], f"{one['wrap_up_limit_s']} s", f"{one['lost_grace_s']} s")
     if not as_json:
-        Console().print(table)
+        Screen().print(table)
 
 
 @pools.command("create")
@@ -57,7 +56,7 @@ async def create_pool(client: GalwClient, name: str, *, wrap_up_limit_s: int, as
       galw pools create main --wrap-up-limit-s 45
     """
     made = await client.post(_POOLS, {"name": name, "wrap_up_limit_s": wrap_up_limit_s})
-    click.echo(orjson.dumps(made) if as_json else f"Made the pool {made['name']!r}: {made['id']}.")
+    say(orjson.dumps(made) if as_json else f"Made the pool {made['name']!r}: {made['id']}.")
 
 
 @pools.command("decisions")
@@ -74,7 +73,7 @@ async def decisions(client: GalwClient, pool: str, *, minutes: int, as_json: boo
     """
     path = f"{_POOLS}/{await find_id(client, _POOLS, pool, 'pool')}/decisions"
     for one in (await client.get(path, {"minutes": minutes, "limit": 1000}))["items"]:
-        click.echo(orjson.dumps(one) if as_json else f"{one['at'][11:19]}  {'; '.join(one['explain'].values())}")
+        say(orjson.dumps(one) if as_json else f"{one['at'][11:19]}  {'; '.join(one['explain'].values())}")
 
 
 @click.group()
@@ -97,16 +96,16 @@ async def list_trunks(client: GalwClient, *, as_json: bool) -> None:
     Example:
       galw trunks list
     """
-    table = Table("name", "calls per second", "live / channels", "countries", "spent today", "cap")
+    table = table_of("name", "calls per second", "live / channels", "countries", "spent today", "cap")
     async for one in client.pages(_TRUNKS):
         if as_json:
-            click.echo(orjson.dumps(one))
+            say(orjson.dumps(one))
         else:
             channels = f"{one['live']} / {one['channels']}"
             money = (_money(one["spent_micros"]), _money(one["spend_cap_micros"]))
             table.add_row(one["id"], str(one["calls_per_second"]), channels, ", ".join(one["countries"]), *money)
     if not as_json:
-        Console().print(table)
+        Screen().print(table)
 
 
 @trunks.command("set")
@@ -144,7 +143,7 @@ async def set_trunk(
     }
     kept = (await client.request("PUT", f"{_TRUNKS}/{name}", body=limits)).body
     sentence = f"The trunk {name!r} may have {channels} calls at once, to {', '.join(countries)}."
-    click.echo(orjson.dumps(kept) if as_json else sentence)
+    say(orjson.dumps(kept) if as_json else sentence)
 
 
 def _money(micros: Any) -> str:

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 import orjson
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from services.cli.client import CommandError, Exit, GalwClient, with_client
+from services.cli.output import progress_of, say
 from services.runtime.errors import RejectedError
 from services.runtime.phone import parse_phone
 
@@ -64,13 +64,13 @@ async def scrub(
             done = {key: count + taken[key] for key, count in done.items()}
             progress.advance(task, len(block))
     if as_json:
-        click.echo(orjson.dumps({"list": name, "version_on": version_on, **done}))
+        say(orjson.dumps({"list": name, "version_on": version_on, **done}))
         return
-    click.echo(f"{done['numbers']} numbers were compared with {name} of {version_on}; {done['listed']} stand on it.")
+    say(f"{done['numbers']} numbers were compared with {name} of {version_on}; {done['listed']} stand on it.")
     if done["older"]:
-        click.echo(f"{done['older']} are known from a newer version, which stays.")
+        say(f"{done['older']} are known from a newer version, which stays.")
     if done["leads"]:
-        click.echo(f"{done['leads']} leads that waited for it are asked about again now.")
+        say(f"{done['leads']} leads that waited for it are asked about again now.")
 
 
 @command.command("imports")
@@ -86,12 +86,12 @@ async def list_imports(client: GalwClient, *, limit: int, as_json: bool) -> None
     """
     for one in (await client.get(f"{_LISTS}/imports", {"limit": limit}))["items"]:
         row = f"{one['at']}  {one['list']} of {one['version_on']}: {one['numbers']} numbers, {one['listed']} listed"
-        click.echo(orjson.dumps(one) if as_json else row)
+        say(orjson.dumps(one) if as_json else row)
 
 
 def _progress(*, quiet: bool) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True)
+    return progress_of(*columns, quiet=quiet)
 
 
 def read_answers(file: Path, region: str | None, tell: Callable[[int], None]) -> list[dict[str, Any]]:

@@ -6,11 +6,10 @@ from typing import Any
 import click
 import orjson
 import yaml
-from rich.console import Console
-from rich.table import Table
 
 from services.cli.client import CommandError, Exit, GalwClient, with_client
 from services.cli.finding import find_id
+from services.cli.output import Screen, say, table_of
 
 _MESSAGES = "/api/notifier/messages"
 _INBOUND = "/api/notifier/inbound"
@@ -53,17 +52,17 @@ async def outbox(
     """
     campaign_id = await find_id(client, "/api/dialer/campaigns", campaign, "campaign") if campaign else None
     chosen = {"campaign_id": campaign_id, "contact_id": contact_id, "state": state}
-    table = Table("requested", "to", "channel", "state", "text")
+    table = table_of("requested", "to", "channel", "state", "text")
     shown = 0
     async for one in client.some(_MESSAGES, limit, chosen):
         shown += 1
         if as_json:
-            click.echo(orjson.dumps(one))
+            say(orjson.dumps(one))
         else:
             state_text = one["state"] + (f": {one['reason']}" if one["reason"] else "")
             table.add_row(one["requested_at"][:19], one["to"] or "–", one["channel"], state_text, one["body"] or "–")
     if not as_json:
-        Console().print(table if shown else "No message fits.")
+        Screen().print(table if shown else "No message fits.")
 
 
 @command.command("inbound")
@@ -77,17 +76,17 @@ async def inbound(client: GalwClient, *, limit: int, as_json: bool) -> None:
     Example:
       galw messages inbound
     """
-    table = Table("received", "channel", "meaning", "people", "text")
+    table = table_of("received", "channel", "meaning", "people", "text")
     async for one in client.some(_INBOUND, limit):
         if as_json:
-            click.echo(orjson.dumps(one))
+            say(orjson.dumps(one))
         else:
             people = str(len(one["contact_ids"]))
             table.add_row(
                 one["received_at"][:19], one["channel"], one["meaning"].replace("_", " "), people, one["text"]
             )
     if not as_json:
-        Console().print(table)
+        Screen().print(table)
 
 
 @command.command("receive")
@@ -106,9 +105,10 @@ async def receive(client: GalwClient, text: str, *, address: str, channel: str, 
     heard = await client.post(_INBOUND, {"channel": channel, "text": text, "address": address})
     people = len(heard["contact_ids"])
     meaning = {"opt_out": "an opt-out: no more calls and messages", "help": "a question for help", "reply": "a reply"}
-    click.echo(
-        orjson.dumps(heard) if as_json else f"Understood as {meaning[heard['meaning']]}; it concerns {people} people."
-    )
+    whom = f"it concerns {people} {'person' if people == 1 else 'people'}"
+    if not people and heard["meaning"] == "opt_out":
+        whom = "nobody was written to there, so it is kept for whoever has that address"
+    say(orjson.dumps(heard) if as_json else f"Understood as {meaning[heard['meaning']]}; {whom}.")
 
 
 @templates.command("list")
@@ -121,15 +121,15 @@ async def list_templates(client: GalwClient, *, as_json: bool) -> None:
     Example:
       galw messages templates list
     """
-    table = Table("name", "version", "channel", "languages", "variables")
+    table = table_of("name", "version", "channel", "languages", "variables")
     async for one in client.pages(_TEMPLATES):
         if as_json:
-            click.echo(orjson.dumps(one))
+            say(orjson.dumps(one))
         else:
             words = (one["channel"], ", ".join(sorted(one["texts"])), ", ".join(one["variables"]) or "–")
             table.add_row(one["name"], str(one["version"]), *words)
     if not as_json:
-        Console().print(table)
+        Screen().print(table)
 
 
 @templates.command("publish")
@@ -152,7 +152,7 @@ async def publish(client: GalwClient, name: str, file: Path, *, as_json: bool) -
       galw messages templates publish missed-you missed-you.yaml
     """
     made = (await client.request("PUT", f"{_TEMPLATES}/{name}", body=_read(file))).body
-    click.echo(orjson.dumps(made) if as_json else f"{made['name']!r} is published in version {made['version']}.")
+    say(orjson.dumps(made) if as_json else f"{made['name']!r} is published in version {made['version']}.")
 
 
 def _read(file: Path) -> Any:

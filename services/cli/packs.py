@@ -14,6 +14,7 @@ from rich.table import Table
 
 from services.cli.client import CommandError, Exit, GalwClient, with_client
 from services.cli.facts import read_line
+from services.cli.finding import find_id
 from services.dialer import packloader
 from services.dialer.domain.gate import FactError, Packs, check, decide, opt_out_words, parse_facts
 from services.dialer.domain.gate.nodes import PackError
@@ -189,16 +190,17 @@ async def retire(client: GalwClient, pack_id: str, *, as_json: bool) -> None:
 
 
 @command.command("relied-on")
-@click.argument("campaign_id")
+@click.argument("campaign")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 @with_client
-async def relied_on(client: GalwClient, campaign_id: str, *, as_json: bool) -> None:
-    """Say which packs a campaign relies on, and which of them no counsel has approved.
+async def relied_on(client: GalwClient, campaign: str, *, as_json: bool) -> None:
+    """Say which packs CAMPAIGN (id or name) relies on, and which of them no counsel has approved.
 
     \b
     Example:
-      galw packs relied-on 0199c0de-0000-7000-8000-000000000001
+      galw packs relied-on "Line quality"
     """
+    campaign_id = await find_id(client, "/api/dialer/campaigns", campaign, "campaign")
     for one in (await client.get(f"/api/dialer/campaigns/{campaign_id}/packs"))["items"]:
         row = f"{one['id']:<10} {one['version']:<8} {one['status']:<9} {one['leads']:>6} leads  {one['title']}"
         click.echo(orjson.dumps(one) if as_json else row)

@@ -4,14 +4,15 @@ from typing import Any
 
 import click
 import orjson
-from rich.console import Console
-from rich.table import Table
 
 from services.cli.client import CommandError, Exit, GalwClient, with_client
-from services.cli.finding import find_id, parse_instant
+from services.cli.finding import IdOf, find_id, parse_instant
+from services.cli.output import Screen, moment, say, table_of
 
 _PARTNERS = "/api/notifier/partners"
 _ENDPOINTS = "/api/notifier/endpoints"
+_ENDPOINT = IdOf("an endpoint", "galw partners endpoints list PARTNER")
+_EVENT = IdOf("an event", "galw partners deliveries list ENDPOINT")
 _STATES = ("pending", "delivered", "exhausted", "held")
 
 
@@ -49,15 +50,15 @@ async def list_partners(client: GalwClient, *, as_json: bool) -> None:
     Example:
       galw partners list
     """
-    table = Table("id", "name", "told of")
+    table = table_of("id", "name", "told of")
     async for one in client.pages(_PARTNERS, {"limit": 200}):
         if as_json:
-            click.echo(orjson.dumps(one))
+            say(orjson.dumps(one))
         else:
             campaigns = one["campaign_ids"]
             table.add_row(one["id"], one["name"], "everything" if campaigns is None else f"{len(campaigns)} campaigns")
     if not as_json:
-        Console().print(table)
+        Screen().print(table)
 
 
 @command.command("create")
@@ -76,7 +77,7 @@ async def create(client: GalwClient, name: str, *, campaigns: tuple[str, ...], a
     chosen = [await find_id(client, "/api/dialer/campaigns", one, "campaign") for one in campaigns]
     made = await client.post(_PARTNERS, {"name": name, "campaign_ids": chosen or None})
     next_step = f"Add an endpoint: galw partners endpoints add {made['id']} URL --event TYPE"
-    click.echo(orjson.dumps(made) if as_json else f"Made the partner {made['name']!r}: {made['id']}. {next_step}")
+    say(orjson.dumps(made) if as_json else f"Made the partner {made['name']!r}: {made['id']}. {next_step}")
 
 
 @command.command("event-types")
@@ -96,16 +97,16 @@ async def event_types(client: GalwClient, *, wanted: str | None, as_json: bool) 
         chosen = next((one for one in found if one["type"] == wanted), None)
         if chosen is None:
             raise CommandError(f"There is no event type {wanted!r}. See: galw partners event-types", Exit.NOT_FOUND)
-        click.echo(orjson.dumps(chosen["data_schema"], option=orjson.OPT_INDENT_2))
+        say(orjson.dumps(chosen["data_schema"], option=orjson.OPT_INDENT_2))
         return
     if as_json:
         for one in found:
-            click.echo(orjson.dumps(one))
+            say(orjson.dumps(one))
         return
-    table = Table("type", "says that")
+    table = table_of("type", "says that")
     for one in found:
         table.add_row(one["type"], one["summary"])
-    Console().print(table)
+    Screen().print(table)
 
 
 @endpoints.command("list")
@@ -120,15 +121,15 @@ async def list_endpoints(client: GalwClient, partner: str, *, as_json: bool) -> 
       galw partners endpoints list "Fielding Repairs"
     """
     path = f"{_PARTNERS}/{await find_id(client, _PARTNERS, partner, 'partner')}/endpoints"
-    table = Table("id", "url", "state", "subscribed to", "last 24 h")
+    table = table_of("id", "url", "state", "subscribed to", "last 24 h")
     async for one in client.pages(path):
         if as_json:
-            click.echo(orjson.dumps(one))
+            say(orjson.dumps(one))
         else:
             counts = ", ".join(f"{state} {count}" for state, count in sorted(one["deliveries"].items()))
             table.add_row(one["id"], one["url"], _state(one), ", ".join(one["subscriptions"]), counts or "–")
     if not as_json:
-        Console().print(table)
+        Screen().print(table)
 
 
 @endpoints.command("add")
@@ -161,14 +162,14 @@ async def add(
     made = await client.post(path, {**wish, "scheme": "v1a" if public_key else "v1"})
     secrets = (await client.get(f"{_ENDPOINTS}/{made['id']}/secrets"))["items"]
     if as_json:
-        click.echo(orjson.dumps({**made, "secrets": secrets}))
+        say(orjson.dumps({**made, "secrets": secrets}))
         return
-    click.echo(f"Webhooks go to {made['url']}: endpoint {made['id']}.")
-    click.echo(f"Verify them with this secret, and keep it where secrets are kept:\n  {secrets[0]['value']}")
+    say(f"Webhooks go to {made['url']}: endpoint {made['id']}.")
+    say(f"Verify them with this secret, and keep it where secrets are kept:\n  {secrets[0]['value']}")
 
 
 @endpoints.command("edit")
-@click.argument("endpoint")
+@click.argument("endpoint", type=_ENDPOINT)
 @click.option("--url", help="Send there from now on.")
 @click.option("--event", "events", multiple=True, help="Subscribe to these instead.")
 @click.option("--description", help="What it is for.")
@@ -202,11 +203,11 @@ async def edit(
     version = {"If-Match": f'"{present["version"]}"'}
     edited = (await client.request("PUT", f"{_ENDPOINTS}/{endpoint}", body=wish, headers=version)).body
     sentence = f"{edited['url']} is {_state(edited)} and hears {', '.join(edited['subscriptions'])}."
-    click.echo(orjson.dumps(edited) if as_json else sentence)
+    say(orjson.dumps(edited) if as_json else sentence)
 
 
 @endpoints.command("remove")
-@click.argument("endpoint")
+@click.argument("endpoint", type=_ENDPOINT)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; does not ask.")
 @with_client
@@ -221,11 +222,11 @@ async def remove(client: GalwClient, endpoint: str, *, yes: bool, as_json: bool)
     if not (yes or as_json):
         click.confirm(f"Remove {present['url']} and everything that waits for it?", abort=True)
     await client.request("DELETE", f"{_ENDPOINTS}/{endpoint}")
-    click.echo(orjson.dumps({"removed": endpoint}) if as_json else f"Removed {present['url']}.")
+    say(orjson.dumps({"removed": endpoint}) if as_json else f"Removed {present['url']}.")
 
 
 @endpoints.command("secrets")
-@click.argument("endpoint")
+@click.argument("endpoint", type=_ENDPOINT)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one secret a line.")
 @with_client
 async def secrets(client: GalwClient, endpoint: str, *, as_json: bool) -> None:
@@ -239,7 +240,7 @@ async def secrets(client: GalwClient, endpoint: str, *, as_json: bool) -> None:
 
 
 @endpoints.command("rotate")
-@click.argument("endpoint")
+@click.argument("endpoint", type=_ENDPOINT)
 @click.option(
     "--grace-hours", default=24.0, show_default=True, type=click.FloatRange(0), help="The old one signs along."
 )
@@ -260,7 +261,7 @@ async def rotate(client: GalwClient, endpoint: str, *, grace_hours: float, publi
 
 
 @endpoints.command("test")
-@click.argument("endpoint")
+@click.argument("endpoint", type=_ENDPOINT)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_client
 async def test(client: GalwClient, endpoint: str, *, as_json: bool) -> None:
@@ -272,11 +273,11 @@ async def test(client: GalwClient, endpoint: str, *, as_json: bool) -> None:
     """
     planned = await client.post(f"{_ENDPOINTS}/{endpoint}/test")
     see = f"galw partners deliveries show {endpoint} {planned['event_id']}"
-    click.echo(orjson.dumps(planned) if as_json else f"Sent on its way. See what came back: {see}")
+    say(orjson.dumps(planned) if as_json else f"Sent on its way. See what came back: {see}")
 
 
 @deliveries.command("list")
-@click.argument("endpoint")
+@click.argument("endpoint", type=_ENDPOINT)
 @click.option("--state", type=click.Choice(_STATES), help="Only these.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100_000), help="At most so many.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one delivery a line.")
@@ -289,21 +290,21 @@ async def list_deliveries(client: GalwClient, endpoint: str, *, state: str | Non
       galw partners deliveries list ENDPOINT
       galw partners deliveries list ENDPOINT --state exhausted
     """
-    table = Table("event", "type", "state", "attempts", "last answer", "next attempt")
+    table = table_of("event", "type", "state", "attempts", "last answer", "next attempt")
     async for one in client.some(f"{_ENDPOINTS}/{endpoint}/deliveries", limit, {"state": state}):
         if as_json:
-            click.echo(orjson.dumps(one))
+            say(orjson.dumps(one))
         else:
             answer = str(one["last_status"] or one["last_failure"] or "–")
             row = (one["event_id"], one["event_type"], one["state"], str(one["attempts"]), answer)
-            table.add_row(*row, one["next_attempt_at"] or "–")
+            table.add_row(*row, moment(one["next_attempt_at"]))
     if not as_json:
-        Console().print(table)
+        Screen().print(table)
 
 
 @deliveries.command("show")
-@click.argument("endpoint")
-@click.argument("event")
+@click.argument("endpoint", type=_ENDPOINT)
+@click.argument("event", type=_EVENT)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_client
 async def show_delivery(client: GalwClient, endpoint: str, event: str, *, as_json: bool) -> None:
@@ -315,20 +316,21 @@ async def show_delivery(client: GalwClient, endpoint: str, event: str, *, as_jso
     """
     found = await client.get(f"{_ENDPOINTS}/{endpoint}/deliveries/{event}")
     if as_json:
-        click.echo(orjson.dumps(found))
+        say(orjson.dumps(found))
         return
-    click.echo(f"{found['event_type']}, {found['state']} after {found['attempts']} attempts. Sent:")
-    click.echo(orjson.dumps(found["payload"], option=orjson.OPT_INDENT_2))
+    # A replay begins to count anew; the log goes back to the first.
+    times = f"{len(found['log'])} {'attempt' if len(found['log']) == 1 else 'attempts'}"
+    say(f"{found['event_type']}, {found['state']} after {times}. Sent:")
+    say(orjson.dumps(found["payload"], option=orjson.OPT_INDENT_2))
     for one in found["log"]:
         answer = one["status"] or f"{one['failure']} {one['detail']}".strip()
-        click.echo(
-            f"{one['started_at']}  {one['url']}  {one['duration_ms']} ms  {answer}  {one['response_body'][:200]}"
-        )
+        told = f"{one['duration_ms']} ms  {answer}  {one['response_body'][:200]}"
+        say(f"{moment(one['started_at'])}  {one['url']}  {told}")
 
 
 @deliveries.command("replay")
-@click.argument("endpoint")
-@click.argument("event", required=False)
+@click.argument("endpoint", type=_ENDPOINT)
+@click.argument("event", type=_EVENT, required=False)
 @click.option(
     "--since", help="Everything that failed or was held from then on: a day, an instant, or an age such as 6h."
 )
@@ -350,15 +352,13 @@ async def replay(client: GalwClient, endpoint: str, event: str | None, *, since:
         wish = {"since": parse_instant("--since", since)}
         done = await client.post(f"{_ENDPOINTS}/{endpoint}/replay", wish)
     count = done["deliveries"]
-    click.echo(
-        orjson.dumps(done) if as_json else f"{count} {'delivery is' if count == 1 else 'deliveries are'} due again."
-    )
+    say(orjson.dumps(done) if as_json else f"{count} {'delivery is' if count == 1 else 'deliveries are'} due again.")
 
 
 async def _show_secrets(client: GalwClient, endpoint: str, as_json: bool) -> None:
     for one in (await client.get(f"{_ENDPOINTS}/{endpoint}/secrets"))["items"]:
         until = f", signs along until {one['expires_at']}" if one["expires_at"] else ""
-        click.echo(orjson.dumps(one) if as_json else f"{one['value']}  ({one['scheme']}{until})")
+        say(orjson.dumps(one) if as_json else f"{one['value']}  ({one['scheme']}{until})")
 
 
 def _state(endpoint: Any) -> str:

@@ -6,11 +6,11 @@ from typing import Any, BinaryIO
 
 import click
 import orjson
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 
 from services.cli.client import GalwClient, with_client
 from services.cli.finding import find_id, parse_instant
+from services.cli.output import progress_of, say
 
 
 @click.group()
@@ -57,14 +57,14 @@ async def export(
     to_file = output is not sys.stdout.buffer
     # Nobody knows beforehand how many there are, so the bar only moves, beside the count of lines.
     columns = (TextColumn("Exporting"), BarColumn(), TextColumn("{task.completed:,} lines"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not to_file) as bar:
+    with progress_of(*columns, quiet=not to_file) as bar:
         lines = bar.add_task("", total=None)
         async for chunk in _written(client, params, as_json=as_json):
             output.write(chunk)
             bar.advance(lines, chunk.count(b"\n"))
     output.flush()
     if to_file:
-        click.echo(f"Wrote {getattr(output, 'name', 'the file')}.", err=True)
+        say(f"Wrote {getattr(output, 'name', 'the file')}.", err=True)
 
 
 async def _written(client: GalwClient, params: dict[str, Any], *, as_json: bool) -> AsyncIterator[bytes]:

@@ -5,6 +5,7 @@ import orjson
 
 from services.cli.client import GalwClient, with_client
 from services.cli.finding import find_id
+from services.cli.output import say
 
 _RESTORED = "/api/dialer/restored"
 
@@ -31,15 +32,15 @@ async def show(client: GalwClient, *, as_json: bool) -> None:
     """
     found = await client.get(_RESTORED)
     if as_json:
-        click.echo(orjson.dumps(found))
+        say(orjson.dumps(found))
         return
     if not found["calls"] and not found["campaigns"]:
-        click.echo("Nobody is held back: the database knows every call that the carrier made.")
+        say("Nobody is held back: the database knows every call that the carrier made.")
         return
-    click.echo(f"{found['calls']} calls are not in this database, from {found['first_at']} to {found['last_at']}.")
+    say(f"{found['calls']} calls are not in this database, from {found['first_at']} to {found['last_at']}.")
     for one in found["campaigns"]:
-        click.echo(f"  {one['name']}: {one['leads']} leads are held back")
-    click.echo("They stay so until somebody decides: `galw restored release`, with --campaign NAME for one campaign.")
+        say(f"  {one['name']}: {one['leads']} leads are held back")
+    say("They stay so until somebody decides: `galw restored release`, with --campaign NAME for one campaign.")
 
 
 @restored.command("release")
@@ -55,4 +56,4 @@ async def release(client: GalwClient, *, campaign: str | None, as_json: bool) ->
     """
     campaign_id = await find_id(client, "/api/dialer/campaigns", campaign, "campaign") if campaign is not None else None
     done = await client.post(f"{_RESTORED}/release", {"campaign_id": campaign_id})
-    click.echo(orjson.dumps(done) if as_json else f"{done['leads']} leads go on.")
+    say(orjson.dumps(done) if as_json else f"{done['leads']} leads go on.")

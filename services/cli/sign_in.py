@@ -7,6 +7,7 @@ import click
 import orjson
 
 from services.cli.client import CommandError, Exit, GalwClient, with_client
+from services.cli.output import say
 from services.runtime.identity.demo import is_loopback
 
 
@@ -33,9 +34,9 @@ async def sign_in(client: GalwClient, *, email: str, password_stdin: bool, insec
     await client.sign_in(email, read_password(stdin=password_stdin, confirm=False))
     me = await client.get("/api/identity/me")
     if as_json:
-        click.echo(orjson.dumps({"url": client.url, **me}))
+        say(orjson.dumps({"url": client.url, **me}))
     else:
-        click.echo(f"Signed in at {client.url} as {me['name']} ({', '.join(me['roles'])}).")
+        say(f"Signed in at {client.url} as {me['name']} ({', '.join(me['roles'])}).")
 
 
 @click.command("sign-out")
@@ -50,9 +51,9 @@ async def sign_out(client: GalwClient, *, as_json: bool) -> None:
     """
     ended = await client.sign_out()
     if as_json:
-        click.echo(orjson.dumps({"url": client.url, "signed_out": ended}))
+        say(orjson.dumps({"url": client.url, "signed_out": ended}))
     else:
-        click.echo(f"Signed out at {client.url}." if ended else f"You were not signed in at {client.url}.")
+        say(f"Signed out at {client.url}." if ended else f"You were not signed in at {client.url}.")
 
 
 def read_password(*, stdin: bool, confirm: bool) -> str:

@@ -5,12 +5,12 @@ from typing import Any
 
 import click
 import orjson
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from services.cli.client import GalwClient, with_client
 from services.cli.finding import find_id
+from services.cli.output import Screen, plain, say
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _HELD = "░"
@@ -35,18 +35,18 @@ async def why(client: GalwClient, campaign: str, *, as_json: bool) -> None:
     campaign_id = await find_id(client, "/api/dialer/campaigns", campaign, "campaign")
     answer = await client.get(f"/api/dialer/campaigns/{campaign_id}/why")
     if as_json:
-        click.echo(orjson.dumps(answer))
+        say(orjson.dumps(answer))
         return
-    console = Console()
-    console.print(f"[bold]{answer['name']}[/] ({answer['state']}): {answer['answer']}", highlight=False)
+    console = Screen()
+    console.print(Text.assemble((plain(answer["name"]), "bold"), f" ({answer['state']}): {plain(answer['answer'])}"))
     if answer["pacing"]:
-        console.print(f"Pacing: {answer['pacing']}.", highlight=False)
-    console.print(_standing(answer), highlight=False)
+        console.print(f"Pacing: {answer['pacing']}.")
+    console.print(_standing(answer))
     if answer["obstacles"]:
         console.print(_obstacles(answer["obstacles"]))
     if ruled := [one for one in answer["done"] if one["ruled_out_by"]]:
         words = ", ".join(f"{one['leads']:,} by {one['ruled_out_by']}" for one in ruled)
-        console.print(f"Ruled out for good: {words}.", highlight=False)
+        console.print(f"Ruled out for good: {words}.")
     console.print(chart(answer["chart"]))
     if answer["estimated"]:
         console.print("Figures with “about”, and the chart, come from a sample of leads.", style="dim")

@@ -15,7 +15,7 @@ from services.events.dialer import (
     ResponseRecorded,
 )
 from services.events.envelope import Event
-from services.events.notifier import MessageDelivered, OptOutReceived, ReplyReceived
+from services.events.notifier import MessageDelivered, NumberOptOutReceived, OptOutReceived, ReplyReceived
 from services.runtime.clock import Clock
 from services.runtime.consumer import Handlers, Received
 from services.runtime.postgres import Connection
@@ -51,5 +51,9 @@ def handlers(tx_on: Callable[[Connection], Tx], clock: Clock) -> Handlers:
     async def on_optout_received(conn: Connection, batch: Sequence[Received[OptOutReceived]]) -> None:
         refusals = [hearing.refused_message(one.event) for one in batch]
         await hearing.keep_refusals(tx_on(conn), refusals, clock.now())
+
+    @heard.on(NumberOptOutReceived)
+    async def on_number_optout_received(conn: Connection, batch: Sequence[Received[NumberOptOutReceived]]) -> None:
+        await hearing.keep_number_refusals(tx_on(conn), [one.event for one in batch], clock.now())
 
     return heard

@@ -21,6 +21,7 @@ EVENTS: tuple[type[Event], ...] = (
     notifier.MessageRequested,
     notifier.MessageDelivered,
     notifier.OptOutReceived,
+    notifier.NumberOptOutReceived,
     notifier.ReplyReceived,
 )
 

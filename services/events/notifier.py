@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from typing import Any, ClassVar, Literal
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from pydantic import Field
 
@@ -10,6 +10,9 @@ from services.events.envelope import Event
 from services.events.topics import NOTIFIER_DELIVERIES, NOTIFIER_INBOUND, NOTIFIER_REQUESTS, Topic
 
 MessageChannel = Literal["sms", "email"]
+
+_NUMBERS = UUID("5c1c1f5e-2f0d-5a53-8a8e-0c6d7b1e4a37")
+"""The namespace of numbers whose holders are unknown."""
 
 
 class MessageRequested(Event):
@@ -71,6 +74,24 @@ class OptOutReceived(Event):
     def key(self) -> UUID:
         """Order by the person."""
         return self.contact_id
+
+
+class NumberOptOutReceived(Event):
+    """Somebody wrote STOP from a number that nobody was written to at; it falls silent, whoever holds it."""
+
+    topic: ClassVar[Topic] = NOTIFIER_INBOUND
+    type: ClassVar[str] = "notifier.number_optout.received"
+
+    inbound_id: UUID
+    number_digest: str
+    channel: MessageChannel
+    scope: Literal["channel", "all"] = "all"
+    keyword: str
+    at: datetime
+
+    def key(self) -> UUID:
+        """Order by the number."""
+        return uuid5(_NUMBERS, self.number_digest)
 
 
 class ReplyReceived(Event):

@@ -25,6 +25,8 @@ def opened(path: Path, room_bytes: int = _ROOM_BYTES) -> Generator[Path]:
     """Make *path* ours for as long as the block runs; refuse in one sentence what cannot be used, changing nothing."""
     path = path.absolute()
     try:
+        if path.exists() and not path.is_dir():
+            raise StandaloneError(f"{path} is a file; choose a folder with DATA=…")
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _locked(path):
             _refuse_foreign(path)

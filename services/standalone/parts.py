@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,6 +14,8 @@ from services.standalone.children import StandaloneError, free_port, spawn
 
 STOP_GRACE_S = 2.0
 """Seconds that the processes of ours get to stop, so that Ctrl-C feels like one."""
+
+_ROOM_TO_SPEAK = 1024**2
 
 
 class Part(Protocol):
@@ -135,8 +138,13 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def last_line(log: Path) -> str:
-    """Return the last thing said in *log*, shortened to one readable line."""
+def last_line(log: Path, room_bytes: int = _ROOM_TO_SPEAK) -> str:
+    """Return the last thing said in *log*, shortened to one readable line; on a full disk, that it is full.
+
+    Less than *room_bytes* free is full: what ended for want of room had none to say so.
+    """
+    if shutil.disk_usage(log.parent).free < room_bytes:
+        return f"the disk of {log.parent} is full; free some space"
     lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
     return lines[-1][:300] if lines else "it said nothing"
 

@@ -95,6 +95,7 @@ def test_the_commands_of_the_readme_do_what_it_says(tour: Tour) -> None:
         "'How is your connection?' is running now.",
     ):
         assert sentence in said
+    assert "┘\n" in said  # a table ends its line, also where nobody watches
     header, answer, *_ = (tour.folder / "answers.csv").read_text("utf-8-sig").splitlines()
     assert header.startswith("at,attempt_id,revision,campaign_id,contact_id,external_id,name,")
     assert answer.split(",")[5].startswith("TOUR-")

@@ -23,7 +23,7 @@ from services.events.dialer import (
     ResponseRecorded,
 )
 from services.events.envelope import Envelope, Event
-from services.events.notifier import MessageDelivered, OptOutReceived, ReplyReceived
+from services.events.notifier import MessageDelivered, NumberOptOutReceived, OptOutReceived, ReplyReceived
 from services.runtime.consumer import Received
 from services.runtime.outbox import shard_of
 from services.runtime.postgres import Pool, transaction
@@ -148,6 +148,20 @@ async def test_stop_forbids_what_it_means(
     [event] = await announced(pool, ConsentChanged)
     assert isinstance(event, ConsentChanged)
     assert (event.channel, event.source) == (channel, "sms STOP")
+
+
+async def test_a_stop_from_a_number_nobody_was_written_to_at_forbids_the_number(
+    store: PgStore, pool: Pool, clock: MovedClock, make: Make
+) -> None:
+    one = await make(1)
+    async with store.transaction() as tx:
+        [digest] = await tx.ledger.digests(one.id)
+    stop = NumberOptOutReceived(inbound_id=ATTEMPT, number_digest=digest, channel="sms", keyword="STOP", at=START)
+    await hear(store, pool, clock, stop)
+    [event] = await announced(pool, ConsentChanged)
+    assert isinstance(event, ConsentChanged)
+    assert (event.change, event.channel, event.source) == ("withdrawn", "all", "sms STOP")
+    assert event.number_digests == (digest,)
 
 
 async def test_erasure_blanks_notes_and_free_texts_and_keeps_what_was_chosen(

@@ -185,7 +185,7 @@ async def follow_through(url: str, file: Path, dialer: Dialer, actor: Actor) -> 
     as_json = await galw(responses.command, "export", "--since", "2026-11-23", "--json")
     assert told(as_json)[0]["disposition"] == "sold"
     shown = await galw(contacts.command, "show", str(refusing))
-    assert "no calls" in shown.output
+    assert "said no" in shown.output
     assert "response.recorded" in shown.output
     assert (await galw(contacts.command, "show", str(OPERATOR))).exit_code == 5
 

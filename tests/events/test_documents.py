@@ -1,5 +1,6 @@
 """The documents under `docs/` are those of the code, and no schema breaks what was committed before."""
 
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -174,6 +175,12 @@ def test_a_schema_is_valid_and_refuses_what_the_model_refuses(event: type[Event]
     validator = Draft202012Validator(schema)
     assert not validator.is_valid({}), "every event names at least the id of what it is about"
     assert not validator.is_valid([])
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_consumers_can_read_the_name_of_every_type(event: type[Event]) -> None:
+    # As services.runtime.consumer.decode reads it: anything else would be skipped as a type of a later version.
+    assert re.fullmatch(r"[a-z0-9_.]{1,100}\.v[0-9]{1,4}", event.type_name())
 
 
 def test_the_asyncapi_document_leads_everywhere() -> None:

@@ -10,7 +10,13 @@ import orjson
 import pytest
 
 from services.events.crm import ConsentChanged
-from services.events.notifier import MessageDelivered, MessageRequested, OptOutReceived, ReplyReceived
+from services.events.notifier import (
+    MessageDelivered,
+    MessageRequested,
+    NumberOptOutReceived,
+    OptOutReceived,
+    ReplyReceived,
+)
 from services.notifier.consumers import consent_lines
 from services.notifier.domain.messages import Message, MessageState
 from services.notifier.domain.recipients import MessageChannel, address_digest
@@ -283,6 +289,14 @@ async def test_stop_silences_confirms_once_and_tells_everybody(post: Post) -> No
     facts = [body for kind, body in await post.announced() if kind == OptOutReceived.type_name()]
     assert [(one["contact_id"], one["scope"]) for one in facts] == [(str(contact_id), "all")] * 2
     assert NUMBER not in str(await post.announced())
+
+
+async def test_a_stop_of_somebody_never_written_to_is_announced_for_the_number(post: Post) -> None:
+    inbound = await post.wrote("STOP")
+    assert inbound.contact_ids == ()
+    [(kind, fact)] = await post.announced()
+    assert kind == NumberOptOutReceived.type_name()
+    assert (fact["number_digest"], fact["scope"]) == (address_digest(PHONE_KEY, "sms", NUMBER), "all")
 
 
 async def test_stop_counts_at_once_even_if_nothing_else_commits(post: Post) -> None:

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import shutil
 import stat
+import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,8 @@ import pytest
 
 from services.standalone.children import StandaloneError
 from services.standalone.folder import FORMAT, forget, opened, secret
+
+ROOT = Path(__file__).parents[2]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -59,8 +62,15 @@ def test_somebody_elses_folder_is_neither_used_nor_forgotten(tmp_path: Path) -> 
 
 def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
-    with pytest.raises(StandaloneError, match=r"cannot be used.*data"), opened(tmp_path / "data"):
+    with pytest.raises(StandaloneError, match="data is a file; choose a folder"), opened(tmp_path / "data"):
         pass
+
+
+def test_make_hands_on_a_folder_with_a_space_in_its_name() -> None:
+    words = ["make", "--dry-run", "--no-print-directory", "run", "clean", "DATA=my data"]
+    told = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert 'GALW_DATA_DIR="my data" ' in told
+    assert '--forget "my data"\n' in told
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -170,6 +170,11 @@ async def test_the_page_fits_a_telephone_and_loads_nothing_from_elsewhere(demo: 
         await page.tell("Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=2, mobile=True)
         await page.until("document.querySelector('.chart svg path.may') !== null")
         assert await page.value("document.documentElement.scrollWidth") <= 360
+        # An address to sign in with is whole, or breaks behind its sign.
+        await page.until("document.querySelector('#sign-ins code wbr') !== null")
+        lines = "(node) => { const all = new Range(); all.selectNode(node); return all.getClientRects().length; }"
+        texts = "[...document.querySelectorAll('#sign-ins td code')].flatMap((one) => [...one.childNodes])"
+        assert await page.value(f"{texts}.filter((one) => one.data).map({lines}).every((count) => count === 1)")
         loaded = await page.value("performance.getEntriesByType('resource').map((one) => new URL(one.name).origin)")
         assert set(loaded) == {f"http://127.0.0.1:{demo.port}"}
         policy = await page.value("fetch('/').then((answer) => answer.headers.get('Content-Security-Policy'))")

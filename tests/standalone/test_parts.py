@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from services.standalone.broker import TansuBroker
 from services.standalone.children import StandaloneError, footprint, free_port, wait_until
+from services.standalone.parts import last_line
 from services.standalone.postgres import Install, PostgresServer, embedded_install
 
 pytestmark = [pytest.mark.pg, pytest.mark.broker]
@@ -205,6 +206,14 @@ async def _read(bootstrap: str) -> list[object]:
     async with AIOKafkaConsumer("parts.v1", bootstrap_servers=bootstrap, auto_offset_reset="earliest") as consumer:
         batches = await consumer.getmany(timeout_ms=3_000)
         return [record.value for batch in batches.values() for record in batch]
+
+
+def test_what_ended_on_a_full_disk_is_told_so_whatever_its_log_could_not_say(tmp_path: Path) -> None:
+    log = tmp_path / "carrier.log"
+    assert last_line(log) == "it said nothing"
+    log.write_text("first\nlast\n")
+    assert last_line(log) == "last"
+    assert last_line(log, room_bytes=2**62) == f"the disk of {tmp_path} is full; free some space"
 
 
 def test_a_free_port_lies_below_those_of_outgoing_connections() -> None:

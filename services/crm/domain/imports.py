@@ -20,6 +20,7 @@ from services.crm.domain.contacts import (
     parse_time_zone,
 )
 from services.crm.domain.records import MAX_FIELD, FileFormat, Record
+from services.crm.domain.tables import cell_meaning
 from services.runtime.errors import FieldProblem, RejectedError
 
 
@@ -201,7 +202,7 @@ def read_row(layout: Layout, record: Record) -> Reading:
         return Reading(record.row, None, (refusal,))
     reader = _RowReader(layout, record.row)
     for column, text in zip(layout.columns, record.fields, strict=True):
-        if text := text.strip():
+        if text := cell_meaning(text.strip()):
             reader.take(column, text)
     return reader.reading()
 

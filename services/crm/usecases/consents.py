@@ -73,6 +73,11 @@ async def withdraw_heard(tx: Tx, person_id: UUID, line: ConsentLine, now: dateti
     await append_line(tx, person_id, line, now)
 
 
+async def withdraw_number_heard(tx: Tx, hashed: str, line: ConsentLine, now: datetime) -> None:
+    """Record a refusal that another service heard from the number with the digest *hashed*, whoever holds it."""
+    await _append(tx, uuid5(_NOBODY, hashed), line, [hashed], now)
+
+
 async def standing_of(tx: Tx, contact_id: UUID) -> tuple[list[ConsentLine], Standing]:
     """Return a person's ledger and what is in force."""
     lines = (await tx.ledger.lines([contact_id])).get(contact_id, [])

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 
 from services.crm.domain.consents import Channel
 from services.crm.ports import Campaign, Entry, Handling, Response, Tx
-from services.crm.usecases.consents import refusal, withdraw_heard
+from services.crm.usecases.consents import refusal, withdraw_heard, withdraw_number_heard
 from services.events.dialer import (
     CallAnswered,
     CallEnded,
@@ -18,7 +18,7 @@ from services.events.dialer import (
     PersonRefused,
     ResponseRecorded,
 )
-from services.events.notifier import MessageDelivered, OptOutReceived, ReplyReceived
+from services.events.notifier import MessageDelivered, NumberOptOutReceived, OptOutReceived, ReplyReceived
 
 
 async def keep_campaigns(tx: Tx, events: Sequence[CampaignChanged]) -> None:
@@ -113,6 +113,14 @@ async def keep_refusals(tx: Tx, refusals: Sequence[Refusal], now: datetime) -> N
     # Sorted by person, so that two batches never wait for each other's ledgers; the order per person stays.
     for one in sorted(refusals, key=lambda each: each.contact_id):
         await withdraw_heard(tx, one.contact_id, refusal(one.channel, one.at, one.source, one.by), now)
+
+
+async def keep_number_refusals(tx: Tx, events: Sequence[NumberOptOutReceived], now: datetime) -> None:
+    """Write each STOP of a number that nobody was written to at into the ledger of that number."""
+    for event in sorted(events, key=lambda each: each.number_digest):
+        channel = Channel.ALL if event.scope == "all" else Channel(event.channel)
+        line = refusal(channel, event.at, f"{event.channel} {event.keyword[:40]}")
+        await withdraw_number_heard(tx, event.number_digest, line, now)
 
 
 def refused_call(event: PersonRefused) -> Refusal:

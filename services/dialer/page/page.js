@@ -388,7 +388,7 @@ function showDemo({ body }) {
       ", which works on this machine only.");
     const head = element("thead", {}, element("tr", {}, ...["E-mail", "Role", "Name"].map((title) => element("th", { scope: "col" }, title))));
     const rows = byRole(body.sign_ins).map(([role, some]) => element("tr", {},
-      element("td", {}, ...range(some.map((one) => element("code", {}, one.email)))),
+      element("td", {}, ...range(some.map((one) => element("code", {}, ...address(one.email))))),
       element("td", {}, role), element("td", {}, ...range(some.map((one) => one.name)))));
     return element("table", {}, caption, head, element("tbody", {}, ...rows));
   });
@@ -399,6 +399,9 @@ function byRole(accounts) {
   for (const one of accounts) roles.set(one.role, [...(roles.get(one.role) || []), one]);
   return [...roles];
 }
+
+// Where there is no room for the whole, an address breaks behind its sign.
+const address = (email) => email.split(/(?<=@)/).flatMap((part, index) => (index ? [element("wbr"), part] : [part]));
 
 // Many of a kind are told as the first … the last.
 const range = (some) => (some.length > 2 ? [some[0], " … ", some[some.length - 1]] : some);

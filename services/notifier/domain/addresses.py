@@ -4,6 +4,7 @@
 after DNS: only the second stops a name that resolves to an internal address.
 """
 
+import re
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
@@ -53,6 +54,9 @@ _REFUSED_V6 = tuple(
 MAX_URL = 2048
 _WEB_PORTS = (80, 443)
 _FIRST_UNPRIVILEGED_PORT = 1024
+_NAME = re.compile(r"(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.?")
+# Old resolvers read 2130706433, 0177.1 and 0x7f.1 as addresses; nothing that ends so is a name.
+_NUMBER = re.compile(r"([0-9]+|0x[0-9a-f]*)\.?")
 
 
 class AddressPolicy:
@@ -110,6 +114,11 @@ def _problem(raw: str, policy: AddressPolicy) -> str | None:
         return "expected no user name, password or fragment in the address"
     if port is not None and port not in _WEB_PORTS and port < _FIRST_UNPRIVILEGED_PORT:
         return f"port {port} is not for webhooks; expected 443, 80 or one from {_FIRST_UNPRIVILEGED_PORT} up"
-    if _unwrapped(host) is not None and policy.refuses(host, plain=parts.scheme == "http"):
+    if _unwrapped(host) is None:
+        last = host[host.rstrip(".").rfind(".") + 1 :]
+        if "[" in parts.netloc or not _NAME.fullmatch(host) or _NUMBER.fullmatch(last):
+            return f"{host[:80]!r} is neither a host name nor an address as it is usually written"
+        return None
+    if policy.refuses(host, plain=parts.scheme == "http"):
         return "this address is not on the public internet, and this installation does not allow its network"
     return None

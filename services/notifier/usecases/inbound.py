@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 import structlog
 
 from services.events.envelope import Event
-from services.events.notifier import OptOutReceived, ReplyReceived
+from services.events.notifier import NumberOptOutReceived, OptOutReceived, ReplyReceived
 from services.notifier.domain.messages import CONFIRMATION_LIFE, Message
 from services.notifier.domain.recipients import (
     ConsentLine,
@@ -163,6 +163,18 @@ def _inbound(
 
 def _facts(inbound: Inbound, meaning: Meaning, scope: Scope, now: datetime) -> list[Event]:
     if isinstance(meaning, OptOut):
+        if not inbound.contact_ids and inbound.channel == "sms" and inbound.address_digest is not None:
+            # They may have been called and never written to: the no is the number's, and the CRM's ledger knows it.
+            return [
+                NumberOptOutReceived(
+                    inbound_id=inbound.id,
+                    number_digest=inbound.address_digest,
+                    channel=inbound.channel,
+                    scope=scope,
+                    keyword=meaning.keyword,
+                    at=now,
+                )
+            ]
         return [
             OptOutReceived(
                 inbound_id=inbound.id,

@@ -80,6 +80,8 @@ class Call:
     """The request's correlation id, also in every log line."""
     remote: str
     """The client's address; behind trusted proxies, what they saw."""
+    host: str
+    """The name that the client asked for; empty when a proxy that nobody trusts stands between."""
     new_id: UUID
     """The id for what this request creates. With an `Idempotency-Key` it follows from caller, route and key, so that a
     repeat after a crash between commit and answer collides instead of creating twice."""

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import cast
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 from pydantic import BaseModel
@@ -118,6 +118,7 @@ class Dispatcher:
             clock=self.clock,
             id=request[REQUEST_ID],
             remote=client_address(request, self.limits.trusted_proxies),
+            host=asked_host(request, self.limits.trusted_proxies),
             new_id=claim.new_id if claim else self.new_id(),
         )
         given = await arguments(route, call, body, route.max_body_bytes or self.limits.upload_bytes)
@@ -137,6 +138,23 @@ def client_address(request: web.Request, trusted_proxies: int) -> str:
         if len(seen) >= trusted_proxies:
             return seen[-trusted_proxies][:64]
     return request.remote or "unknown"
+
+
+def asked_host(request: web.Request, trusted_proxies: int) -> str:
+    """Return the name that the client asked for, without the port: to us, or to the trusted proxy next to us.
+
+    It is empty when there is none, or when somebody forwards who is not trusted: then nobody knows what was asked for.
+    """
+    if trusted_proxies:
+        asked = request.headers.get("X-Forwarded-Host", request.host)
+    elif {"X-Forwarded-For", "Forwarded"} & request.headers.keys():
+        return ""
+    else:
+        asked = request.host
+    try:
+        return urlsplit(f"//{asked}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _rendered(route: Route, request: web.Request, result: object) -> web.StreamResponse | Stream:

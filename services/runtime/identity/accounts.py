@@ -112,6 +112,12 @@ class Accounts:
             rows = await connection.fetch(SQL["account_list"], after_email, limit)
         return [account_from_row(row) for row in rows]
 
+    async def names(self, account_ids: Iterable[UUID]) -> dict[UUID, str]:
+        """Return the names of those accounts that there are, disabled ones too: what they did stays theirs."""
+        async with transaction(self._pool) as connection:
+            rows = await connection.fetch(SQL["account_names"], list(account_ids))
+        return {row["id"]: row["name"] for row in rows}
+
     async def edit(self, account_id: UUID, edit: AccountEdit, *, expected_version: int) -> Account:
         """Return the edited account; disabling ends its sessions.
 
@@ -137,10 +143,12 @@ class Accounts:
                 await connection.execute(SQL["session_end_all"], account_id, now, "disabled", None)
             return account_from_row(row)
 
-    async def set_password(self, account_id: UUID, password: str, *, keep_session: UUID | None = None) -> None:
-        """Replace the password and end all sessions of the account but *keep_session*."""
+    async def set_password(
+        self, account_id: UUID, password: str, *, keep_session: UUID | None = None, field: str = "password"
+    ) -> None:
+        """Replace the password and end all sessions of the account but *keep_session*; a weak one names its *field*."""
         account = await self.load(account_id)
-        check_password(password, email=account.email, name=account.name)
+        check_password(password, email=account.email, name=account.name, field=field)
         hashed = await self._passwords.hash(password)
         now = self._clock.now()
         async with transaction(self._pool) as connection:

@@ -17,6 +17,9 @@ _LOG = structlog.get_logger(__name__)
 
 PREFIX = "/api/identity"
 
+_HISTORIANS = {Role.ADMIN, Role.MARKETING, Role.SUPERVISOR, Role.AUDITOR}
+"""Who reads what others did."""
+
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]{1,189}$", max_length=254)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"\S")]
 # Longer ones are refused before they are hashed.
@@ -89,7 +92,10 @@ class NewAccount(Input):
 
 
 class AccountPatch(Input):
-    """What to change; what is left out stays. Disabling ends the account's sessions."""
+    """What to change; what is left out stays. Disabling ends the account's sessions.
+
+    An access token that it was given still counts for up to ten minutes.
+    """
 
     name: Name | None = None
     roles: frozenset[Role] | None = Field(default=None, min_length=1)
@@ -137,6 +143,25 @@ class AccountView(BaseModel):
         )
 
 
+class NamesQuery(Input):
+    """Whose names are asked for."""
+
+    id: list[UUID] = Field(min_length=1, max_length=100)
+
+
+class NameView(BaseModel):
+    """What one account is called."""
+
+    id: UUID
+    name: str
+
+
+class Names(BaseModel):
+    """The names of those accounts that there are."""
+
+    items: list[NameView]
+
+
 def identity_routes(identity: Identity) -> list[Routes]:
     """Return all routes of identity; one service mounts them."""
     return [_session_routes(identity), _account_routes(identity)]
@@ -148,7 +173,7 @@ def _session_routes(identity: Identity) -> Routes:
     @routes.post("/sign-in", roles=PUBLIC, status=200, summary="Sign in", max_body_bytes=4096)
     async def post_sign_in(call: Call, body: Credentials) -> Tokens:
         """Failed attempts are limited per account and per network address; a 429 says how long to wait."""
-        return Tokens.of(await identity.sessions.sign_in(body.email, body.password, call.remote))
+        return Tokens.of(await identity.sessions.sign_in(body.email, body.password, call.remote, host=call.host))
 
     @routes.post("/refresh", roles=PUBLIC, status=200, summary="Get the next tokens", max_body_bytes=4096)
     async def post_refresh(body: RefreshRequest) -> Tokens:
@@ -177,9 +202,9 @@ def _session_routes(identity: Identity) -> Routes:
 
     @routes.post("/me/password", roles=ANY_ROLE, summary="Change the own password", max_body_bytes=4096)
     async def post_own_password(call: Call, body: PasswordChange) -> None:
-        """All sessions end, this one too: sign in with the new password."""
+        """All sessions end, this one too: sign in with the new password. Access tokens count for up to ten minutes."""
         await identity.sessions.check_own_password(call.principal.user_id, body.present, call.remote)
-        await identity.accounts.set_password(call.principal.user_id, body.new)
+        await identity.accounts.set_password(call.principal.user_id, body.new, field="new")
 
     return routes
 
@@ -209,6 +234,12 @@ def _account_routes(identity: Identity) -> Routes:
         page = found[: query.limit]
         next_cursor = after.encode(page[-1].email) if len(found) > query.limit else None
         return Page(items=[AccountView.of(one) for one in page], next_cursor=next_cursor)
+
+    @routes.get("/names", roles=_HISTORIANS, summary="Who these ids are")
+    async def get_names(query: NamesQuery) -> Names:
+        """Histories say by id who did what; this puts names to them, and nothing else."""
+        found = await identity.accounts.names(query.id)
+        return Names(items=[NameView(id=one, name=name) for one, name in found.items()])
 
     @routes.get("/accounts/{account_id}", roles={Role.ADMIN, Role.AUDITOR}, summary="Show an account")
     async def get_account(account_id: UUID) -> Reply[AccountView]:

@@ -11,7 +11,7 @@ from services.runtime.clock import Clock
 from services.runtime.errors import ForbiddenError
 from services.runtime.identity.accounts import Account, account_from_row
 from services.runtime.identity.attempts import Attempts
-from services.runtime.identity.demo import check_demo
+from services.runtime.identity.demo import check_asked, check_demo
 from services.runtime.identity.derivation import derive_key
 from services.runtime.identity.keys import SQL, SigningKeys
 from services.runtime.identity.passwords import Passwords
@@ -61,8 +61,8 @@ class Sessions:
         self._new_id = new_id
         self._attempts = Attempts(pool, clock)
 
-    async def sign_in(self, email: str, password: str, remote: str) -> SignedIn:
-        """Return a new session's tokens; *remote* is the client's address.
+    async def sign_in(self, email: str, password: str, remote: str, *, host: str = "localhost") -> SignedIn:
+        """Return a new session's tokens; *remote* is the client's address, *host* the name that it asked for.
 
         Raises `SignedOutError` alike for an unknown address, a wrong password and a disabled account, or
         `TooManyAttemptsError`, which an unknown address runs into just the same.
@@ -79,6 +79,7 @@ class Sessions:
         account = account_from_row(usable)
         if account.demo:
             check_demo(self._listens_on)
+            check_asked(host)
         await self._strengthen(account.id, password, usable["password_hash"])
         return await self._begin(account)
 

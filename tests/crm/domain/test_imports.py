@@ -65,6 +65,16 @@ def test_a_full_row_is_a_full_draft() -> None:
     assert draft.attributes == {"balance": -12.5, "tier": "gold", "joined": "2026-04-01", "member": True}
 
 
+def test_an_apostrophe_that_keeps_a_spreadsheet_from_computing_is_no_part_of_the_value() -> None:
+    planned = layout("id", "name", "phone", "balance")
+    draft = read_row(planned, row("'-7", "'=Siân", "'+441632960001", "'-12.5")).draft
+    assert draft is not None
+    assert (draft.external_id, draft.name, draft.attributes) == ("-7", "=Siân", {"balance": -12.5})
+    kept = read_row(planned, row("7", "'n Huis", "+441632960001", "")).draft
+    assert kept is not None
+    assert kept.name == "'n Huis"
+
+
 @pytest.mark.parametrize(
     ("fields", "field", "reason"),
     [

@@ -80,6 +80,35 @@ def test_unusable_addresses_are_refused_when_saved(url: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "host",
+    [
+        "0",
+        "2130706433",
+        "0177.0.0.1",
+        "0x7f.1",
+        "127.1",
+        "127.0.0.1.",
+        "a..b",
+        "%31%32%37.0.0.1",
+        "-",
+        "[v1.x]",
+        "x" * 64,
+    ],
+)
+def test_what_can_never_be_reached_is_told_when_it_is_saved(host: str) -> None:
+    with pytest.raises(RejectedError) as refusal:
+        check_url(f"https://{host}/", OPEN)
+    assert "neither a host name nor an address" in refusal.value.fields[0].problem
+
+
+@pytest.mark.parametrize(
+    "host", ["a.example.", "x_y.example.com", "xn--caf-dma.example", "1.example", "intranet", "3com"]
+)
+def test_every_name_that_can_be_looked_up_passes(host: str) -> None:
+    assert check_url(f"https://{host}:8443/x", OPEN)
+
+
+@pytest.mark.parametrize(
     "url", ["https://example.com", "https://example.com:8443/hooks?a=b", "HTTPS://Example.com/", "https://8.8.8.8/x"]
 )
 def test_usable_addresses_pass(url: str) -> None:

@@ -62,6 +62,7 @@ def test_there_is_a_sample_of_every_public_type_and_the_rest_is_private() -> Non
     assert private == {
         *(crm.LeadEnrolled, crm.LeadWithdrawn, crm.ConsentWatermark),
         *(dialer.OperatorStateChanged, dialer.PackChanged, notifier.MessageRequested),
+        notifier.NumberOptOutReceived,  # names nobody whom a partner could know
     }
 
 

@@ -6,6 +6,7 @@ from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 from services.runtime.clock import SystemClock
 from services.runtime.health import Health
 from services.runtime.http import PUBLIC, Limits, Routes, build_app, client_address, combine, routes_of
+from services.runtime.http.dispatch import asked_host
 from tests.fakes.verifier import PlainVerifier
 from tests.runtime.http.conftest import Serve
 from tests.runtime.http.test_requests import MARKETING, bike_routes
@@ -82,3 +83,13 @@ async def test_only_trusted_proxies_say_who_the_client_is() -> None:
     assert client_address(request, 1) == "192.0.2.7"
     assert client_address(request, 3) == "unknown"
     assert Limits().trusted_proxies == 0
+
+
+async def test_only_trusted_proxies_say_what_was_asked_for() -> None:
+    direct = make_mocked_request("GET", "/", headers={"Host": "Localhost:8080"})
+    assert asked_host(direct, 0) == asked_host(direct, 1) == "localhost"
+    headers = {"Host": "127.0.0.1:1", "X-Forwarded-Host": "galw.example", "X-Forwarded-For": "192.0.2.7"}
+    forwarded = make_mocked_request("GET", "/", headers=headers)
+    assert asked_host(forwarded, 0) == ""
+    assert asked_host(forwarded, 1) == "galw.example"
+    assert asked_host(make_mocked_request("GET", "/", headers={"Host": "[::1"}), 0) == ""

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.runtime.identity import Role
+from services.runtime.identity.accounts import AccountEdit
 from services.runtime.identity.identity import Identity
 from services.runtime.identity.routes import identity_routes
 from tests.runtime.http.role_matrix import wrongly_answered
@@ -82,6 +83,43 @@ async def test_an_administrator_makes_edits_and_disables_accounts(identity: Iden
 
 
 @pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "127.0.0.1:8080"}, 200),
+        ({"Host": "localhost"}, 200),
+        ({"Host": "[::1]:8080"}, 200),
+        ({"Host": "a.page.somewhere.example"}, 403),
+        ({"Host": "127.0.0.1.somewhere.example"}, 403),
+        ({"Host": "[::1"}, 403),
+        ({"Host": "127.0.0.1", "X-Forwarded-For": "192.0.2.1"}, 403),
+    ],
+)
+async def test_a_demo_password_is_good_at_this_machines_own_names_only(
+    identity: Identity, client: Client, headers: dict[str, str], status: int
+) -> None:
+    for demo in (True, False):
+        account = await make_account(identity, demo=demo)
+        wish = {"email": account.email, "password": PASSWORD}
+        async with client.post("/api/identity/sign-in", json=wish, headers=headers) as answer:
+            assert answer.status == (status if demo else 200)
+            assert (
+                demo is False
+                or status == 200
+                or "galw admin create" in (await answer.json(content_type=None))["detail"]
+            )
+
+
+async def test_who_reads_a_history_is_told_names_and_nothing_else(identity: Identity, client: Client) -> None:
+    one, gone = await make_account(identity, Role.MARKETING), await make_account(identity, Role.SUPERVISOR)
+    await identity.accounts.edit(gone.id, AccountEdit(disabled=True), expected_version=gone.version)
+    headers = await bearer(identity, one)
+    asked = [("id", str(one.id)), ("id", str(gone.id)), ("id", str(uuid4()))]
+    async with client.get("/api/identity/names", params=asked, headers=headers) as answer:
+        found = sorted((await answer.json())["items"], key=str)
+    assert found == sorted(({"id": str(who.id), "name": who.name} for who in (one, gone)), key=str)
+
+
+@pytest.mark.parametrize(
     ("change", "field"),
     [
         ({"password": "short"}, "password"),
@@ -150,6 +188,9 @@ async def test_a_person_changes_the_own_password_knowing_the_old_one(identity: I
             assert answer.status == status
     assert (await sign_in(client, account.email))[0] == 401
     assert (await sign_in(client, account.email, "other plain words"))[0] == 200
+    weak = {"present": "other plain words", "new": "short"}
+    async with client.post("/api/identity/me/password", json=weak, headers=headers) as answer:
+        assert [one["field"] for one in (await answer.json(content_type=None))["fields"]] == ["new"]
 
 
 async def test_an_administrator_gives_a_new_password(identity: Identity, client: Client) -> None:
