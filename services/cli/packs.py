@@ -9,12 +9,11 @@ from urllib.parse import quote
 
 import click
 import orjson
-from rich.console import Console
-from rich.table import Table
 
 from services.cli.client import CommandError, Exit, GalwClient, with_client
 from services.cli.facts import read_line
-from services.cli.finding import find_id
+from services.cli.finding import find_id, names_of
+from services.cli.output import Screen, moment, say, table_of
 from services.dialer import packloader
 from services.dialer.domain.gate import FactError, Packs, check, decide, opt_out_words, parse_facts
 from services.dialer.domain.gate.nodes import PackError
@@ -78,7 +77,7 @@ def _tell_pack(row: dict[str, Any], as_json: bool) -> None:
     else:
         own = "" if row.get("shipped", True) else "  (your own)"
         text = f"{row['id']:<10} {row['version']:<8} {row['status']:<9} {row['rules']:>2} rules  {row['title']}{own}"
-        click.echo(text)
+        say(text)
 
 
 def _refuse_both(folders: tuple[Path, ...]) -> None:
@@ -107,7 +106,7 @@ def show(pack_id: str, folders: tuple[Path, ...], running: bool) -> None:
 
 @with_client
 async def _show_running(client: GalwClient, pack_id: str) -> None:
-    click.echo((await client.get(f"/api/dialer/packs/{quote(pack_id, safe='')}"))["text"])
+    say((await client.get(f"/api/dialer/packs/{quote(pack_id, safe='')}"))["text"])
 
 
 @command.command()
@@ -120,15 +119,16 @@ async def history(client: GalwClient, *, as_json: bool) -> None:
     Example:
       galw packs history
     """
-    table = Table("when", "pack", "was", "is", "by")
-    async for one in client.pages("/api/dialer/packs/changes"):
-        if as_json:
+    changes = [one async for one in client.pages("/api/dialer/packs/changes")]
+    if as_json:
+        for one in changes:
             click.echo(orjson.dumps(one))
-        else:
-            when = one["at"][:19].replace("T", " ")
-            table.add_row(when, one["id"], one["before"] or "–", one["after"] or "retired", one["by"])
-    if not as_json:
-        Console().print(table)
+        return
+    names = await names_of(client, (one["by"] for one in changes))
+    table = table_of("when", "pack", "was", "is", "by")
+    for one in changes:
+        table.add_row(moment(one["at"]), one["id"], one["before"] or "–", one["after"] or "retired", names[one["by"]])
+    Screen().print(table)
 
 
 @command.command("check")
