@@ -148,3 +148,16 @@ def test_a_bad_file_is_refused_by_file_and_line(tmp_path: Path) -> None:
     result = CliRunner().invoke(packs, ["check", str(bad)])
     assert result.exit_code == 1
     assert f"{bad}:6: an entry of 'jurisdictions' is NO" in result.output
+
+
+def test_the_proclaimed_holiday_of_the_documentation_closes_its_day_and_no_other(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[4] / "docs" / "gate.md").read_text("utf-8")
+    (tmp_path / "proclaimed.yaml").write_text(page.partition("```yaml\n")[2].partition("```")[0])
+    options = ["--number", "+15045550123", "--line-type", "landline", "--region", "US-LA", "--mode", "manual"]
+    said = [
+        CliRunner()
+        .invoke(gate, ["explain", *options, "--purpose", "survey", "--at", at, "--packs", str(tmp_path)])
+        .output.partition("\n")[0]
+        for at in ("2026-12-01T14:00:00-06:00", "2026-12-02T14:00:00-06:00", "2026-12-03T14:00:00-06:00")
+    ]
+    assert said == ["allow", "defer until 2026-12-03T06:00:00Z", "allow"]
