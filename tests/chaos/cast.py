@@ -116,6 +116,7 @@ class Cast:
             "GALW_PHONE_KEY": "a phone key for tests of at least so many characters",
             "GALW_SECRET_KEY": "a secret key for tests of at least so many characters",
             "GALW_IDENTITY_URL": f"http://{HERE}:{crm}",
+            "GALW_TRUSTED_PROXIES": "1",  # the doors
             "GALW_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
             "GALW_WEBHOOK_TIMEOUT_S": "3",
         }
