@@ -72,14 +72,14 @@ class Writer:
         calls = [(i, lead, contact) for i, (lead, contact) in zip(ids, pairs, strict=True)]
         people = sorted(contact for _, contact in pairs)
         async with self.pool.acquire() as conn, conn.transaction():
-            await self.lock(conn, people, leads=sorted(lead for lead, _ in pairs))
-            n = len(people)
-            none = [None] * n
-            await conn.fetch(
-                DIALER["attempt_count_rung"], list(range(n)), people, [3] * n, [now()] * n, none, none, none, [""] * n
+            caps = [
+                {"ordinal": n, "contact_id": person, "maximum": 3, "since": now(), "but_not": ""}
+                for n, person in enumerate(people)
+            ]
+            leads, digests = sorted(lead for lead, _ in pairs), [str(attempt) for attempt in ids]
+            await conn.fetchrow(
+                DIALER["reserve_ground"], people, leads, [self.home], digests, [self.campaign], caps, ["main"]
             )
-            await conn.fetch(DIALER["trunk_live"], ["main"])
-            await conn.fetch(DIALER["trunk_lock"], ["main"])
             await self.reserve(conn, calls)
         answered = calls[: round(len(calls) * ANSWERED)]
         missed = calls[len(answered) :]
@@ -296,10 +296,14 @@ async def main() -> None:
     session = await postgres.connect(order["database_url"], "dialer", "floor-relay")
     began = time.monotonic()
     deadline = began + order["seconds"]
-    await asyncio.gather(
-        relay(session, producer, deadline + 1.0),
-        *(writer.run(pairs, deadline) for writer, pairs in zip(writers, prepared, strict=True)),
-    )
+    try:
+        await asyncio.gather(
+            relay(session, producer, deadline + 1.0),
+            *(writer.run(pairs, deadline) for writer, pairs in zip(writers, prepared, strict=True)),
+        )
+    except BaseException:
+        reader.kill()  # it would read on for ever
+        raise
     seconds = order["seconds"]
     heard, _ = reader.communicate()
     calls = sum(writer.calls for writer in writers)
