@@ -118,6 +118,11 @@ class Api:
         ari.answer(self._switch, asked, self._now(), reply)
         return answered
 
+    async def _answer_on_socket(self, asked: Request) -> Answer | None:
+        """Carry out a request; None when a fault loses the answer, which no broken connection tells of here."""
+        answered = await self._answer(asked)
+        return None if self._switch.signals.loses_answer() else answered
+
     async def _outage_over(self) -> None:
         signals = self._switch.signals
         while signals.outage == "hang":
@@ -137,7 +142,7 @@ class Api:
         connection = self._switch.connect(apps, ear.receive)
         self._in_hand -= 1  # A listener stays; what is bounded is requests in hand.
         try:
-            await ear.serve(self._answer, self._outage_over)
+            await ear.serve(self._answer_on_socket, self._outage_over)
         finally:
             self._in_hand += 1
             self._switch.disconnect(connection)

@@ -16,7 +16,9 @@ from services.carrier.ari import Answer, Request
 EVENT_LIMIT = 20_000
 """Events, of some 600 bytes, that may wait for a slow reader; then the socket is cut, as Asterisk cuts it."""
 
-AnswerRequest = Callable[[Request], Awaitable[Answer]]
+AnswerRequest = Callable[[Request], Awaitable[Answer | None]]
+"""Carries out a request; the answer is None when it gets lost."""
+
 WaitOutage = Callable[[], Awaitable[None]]
 
 
@@ -68,7 +70,8 @@ class Ear:
             elif message.type is WSMsgType.TEXT and (asked := _parse_rest(message.data)) is not None:
                 request, envelope = asked
                 answered = await answer(request)
-                self._queue(envelope | _to_wire(answered))
+                if answered is not None:
+                    self._queue(envelope | _to_wire(answered))
 
 
 def _parse_rest(text: str) -> tuple[Request, dict[str, Any]] | None:

@@ -1,11 +1,13 @@
 """ARI, as far as Galw uses it: the same client speaks to Asterisk and to the simulated carrier.
 
 Events come over one WebSocket per application; whatever is missed while it is away is looked up after the reconnect.
-Every request is bounded in time; `dial` is sent once and its answer, when lost, is never asked for again.
+Requests that are answered at once go over it, too (`asking.py`); those that may wait, and all while there is none, by
+HTTP. Every request is bounded in time; `dial` is sent once and its answer, when lost, is never asked for again.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -14,11 +16,11 @@ from uuid import UUID
 import aiohttp
 import orjson
 
+from services.dialer.asking import REQUEST_LIMIT_S, Asking
 from services.dialer.ports import ChannelEvent, ChannelView, Ring, RingsRead
 from services.runtime.errors import NotFoundError, RejectedError, UnavailableError
 from services.runtime.phone import E164
 
-REQUEST_LIMIT_S = 5.0
 LEDGER_BYTES = 1 << 20
 """How much of the carrier's ledger is read at once."""
 
@@ -35,6 +37,7 @@ class AriCarrier:
         self._base = url.rstrip("/")
         self._url = f"{self._base}/ari"
         self._technology = technology
+        self._sockets: list[Asking] = []
 
     async def events(self, app: str) -> AsyncIterator[ChannelEvent]:
         """Connect under *app* and yield what happens, first `connected`; ends when the connection is gone or taken."""
@@ -42,17 +45,31 @@ class AriCarrier:
         try:
             async with self._session.ws_connect(f"{self._url}/events", params=params, heartbeat=5) as socket:
                 yield ChannelEvent("connected")
-                async for message in socket:
-                    if message.type is not aiohttp.WSMsgType.TEXT:
-                        break
-                    body = orjson.loads(message.data)
-                    if body.get("type") == "ApplicationReplaced":
-                        return
-                    event = event_from(body)
-                    if event is not None:
-                        yield replace(event, at=_said_at(body))
+                # Nothing is read from the socket before, while whoever listens looks at what there is.
+                with self._asked_over(socket) as asking:
+                    async for message in socket:
+                        if message.type is not aiohttp.WSMsgType.TEXT:
+                            break
+                        body = orjson.loads(message.data)
+                        kind = body.get("type")
+                        if kind == "RESTResponse":
+                            asking.hear(body)
+                        elif kind == "ApplicationReplaced":
+                            return
+                        elif (event := event_from(body)) is not None:
+                            yield replace(event, at=_said_at(body))
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise UnavailableError(f"The carrier is away ({type(error).__name__}).") from error
+
+    @contextmanager
+    def _asked_over(self, socket: aiohttp.ClientWebSocketResponse) -> Generator[Asking]:
+        asking = Asking(socket)
+        self._sockets.append(asking)
+        try:
+            yield asking
+        finally:
+            self._sockets.remove(asking)
+            asking.end()
 
     async def create_call(self, app: str, channel_id: str, number: str, trunk: str, caller_id: str, ttl_s: int) -> None:
         """Make a channel to a person that rings nobody yet and lives *ttl_s* seconds at most."""
@@ -71,7 +88,7 @@ class AriCarrier:
             "variables": {"TIMEOUT(absolute)": str(ttl_s)},
         }
         try:
-            await self._request("POST", "/channels/create", body)
+            await self._ask("POST", "/channels/create", body)
         except RejectedError:
             # A 409 can be false on a kept-alive connection: only the channel itself tells whether the id is taken.
             await self._request("GET", f"/channels/{channel_id}")
@@ -79,7 +96,7 @@ class AriCarrier:
 
     async def dial(self, channel_id: str, timeout_s: int) -> None:
         """Ring the channel's endpoint, once."""
-        await self._request("POST", f"/channels/{channel_id}/dial?timeout={timeout_s}")
+        await self._ask("POST", f"/channels/{channel_id}/dial?timeout={timeout_s}")
 
     async def hang_up(self, channel_id: str) -> None:
         """End a channel; one that is gone already is no error."""
@@ -98,8 +115,9 @@ class AriCarrier:
 
     async def join(self, bridge_id: str, channel_ids: Sequence[str]) -> None:
         """Put channels into a bridge, making it when there is none; repeating is harmless."""
-        await self._request("POST", f"/bridges/{bridge_id}?type=mixing")
+        await self._ask("POST", f"/bridges/{bridge_id}?type=mixing")
         try:
+            # By HTTP: it waits for a message that plays on a channel, and everybody behind it would wait, too.
             await self._request("POST", f"/bridges/{bridge_id}/addChannel?channel={','.join(channel_ids)}")
         except RejectedError as error:
             # A channel that is gone is a 400 here, one that is just leaving a 409 or 422; 404 is the bridge.
@@ -140,9 +158,16 @@ class AriCarrier:
 
     async def _gone_is_fine(self, method: str, path: str) -> None:
         try:
-            await self._request(method, path)
+            await self._ask(method, path)
         except NotFoundError:
             return
+
+    async def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Request what is answered at once, over the event socket with the fewest requests in flight."""
+        if not self._sockets:
+            return await self._request(method, path, body)
+        asking = min(self._sockets, key=lambda asking: asking.waiting)
+        return _content_of(*await asking.ask(method, path, body))
 
     async def _request(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, *, missing: Any = None
@@ -157,13 +182,18 @@ class AriCarrier:
             raise UnavailableError(f"The carrier does not answer ({type(error).__name__}).") from error
         if response.status == 404 and missing is not None:
             return missing
-        if response.status == 404:
-            raise NotFoundError("The carrier knows no such channel.")
-        if response.status >= 500:
-            raise UnavailableError(f"The carrier failed with {response.status}.")
-        if response.status >= 400:
-            raise RejectedError(f"The carrier refused with {response.status}.")
-        return orjson.loads(content) if content else None
+        return _content_of(response.status, content)
+
+
+def _content_of(status: int, content: bytes | str) -> Any:
+    """Return what an answer holds; raise what a refusal means."""
+    if status == 404:
+        raise NotFoundError("The carrier knows no such channel.")
+    if status >= 500:
+        raise UnavailableError(f"The carrier failed with {status}.")
+    if status >= 400:
+        raise RejectedError(f"The carrier refused with {status}.")
+    return orjson.loads(content) if content else None
 
 
 def _said_at(body: Mapping[str, Any]) -> datetime | None:
