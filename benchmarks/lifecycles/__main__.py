@@ -43,7 +43,7 @@ def print_quantiles(what: str, values: list[float]) -> None:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m benchmarks.lifecycles", description=__doc__)
-    parser.add_argument("--operators", type=int, default=80)
+    parser.add_argument("--operators", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--warm-up", type=float, default=8.0)
     parser.add_argument("--people", type=int, default=25_000)

@@ -15,6 +15,7 @@ from services.dialer.domain.pacing import Mode
 from services.dialer.packloader import load_packs
 from services.dialer.ports import Fence, GateHistory, Pool
 from services.dialer.usecases.packgate import PackGatekeeper
+from services.dialer.workers import hopper as hoppers
 from services.dialer.workers.hopper import Hopper
 from tests.dialer.samples import attempt
 from tests.fakes.dialer_store import LeaseRow, MemoryDatabase, MemoryDialerStore
@@ -155,3 +156,23 @@ def test_a_verdict_says_what_the_law_of_the_place_allows_of_abandoned_calls(
     history = GateHistory(suppressed=False, scrubs=unlisted, record=record)
     verdict = gatekeeper.judge(selling, lead, history, at)
     assert (verdict.held_by, verdict.limits, verdict.zone) == (None, (limit,), zone)
+
+
+async def test_a_queue_that_had_more_is_read_on_at_once_and_an_empty_one_waits(
+    gatekeeper: PackGatekeeper, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hoppers, "FETCH", 3)
+    store = store_with(campaign, 5)
+    hopper = Hopper(campaign.id, store, gatekeeper, Fence(campaign.pool_id, 1))
+
+    async def take(count: int) -> int:
+        taken = await hopper.take(campaign, count, NOON, {})
+        for candidate in taken:
+            store.db.leads[candidate.lead.id] = replace(candidate.lead, state=LeadState.BUSY)
+        return len(taken)
+
+    assert [await take(9), await take(9)] == [3, 2]
+    late = waiting(campaign.id, 9)
+    store.db.leads[late.id] = late
+    assert await take(9) == 0
+    assert len(await hopper.take(campaign, 9, NOON + hoppers.REFETCH, {})) == 1

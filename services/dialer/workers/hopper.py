@@ -21,7 +21,7 @@ FETCH = 200
 """Leads read ahead per queue: a few seconds of a large pool's appetite."""
 
 REFETCH = timedelta(milliseconds=500)
-"""An empty queue is asked again no sooner, so that an idle campaign costs two queries a second."""
+"""A queue that gave all it had is asked again no sooner, so that an idle campaign costs two queries a second."""
 
 OWN_OPERATOR_WAIT = timedelta(minutes=10)
 """A callback promised by one operator is taken by anyone once it is this late."""
@@ -142,7 +142,8 @@ class Hopper:
         if due and (anew or not queue.leads):
             due_now = await self._store.list_due_leads(self._campaign_id, stream, now, FETCH)
             queue.leads = deque(lead for lead in due_now if lead.id not in self._out)
-            queue.asked_at = now
+            # One that gave as many as were asked for has more: it is asked as soon as these are used up.
+            queue.asked_at = now if anew or len(due_now) < FETCH else None
         return queue
 
     def _note(self, verdict: Verdict) -> None:
