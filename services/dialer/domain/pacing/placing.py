@@ -169,10 +169,12 @@ class _Hand:
             most = max(0, min(most, *[int(each * self.idle[index]) - self.held[index] for index in bid.unions]))
             if not most or not any(self.weighed[index] for index in bid.unions):
                 return most
-        bid.risk = max([self._near_risk(bid, index, 0) for index in bid.unions])
-        near = _most(most, lambda lines: self.near_allows(bid, lines))
-        if not near:
-            return 0
+        risks = [self._near_risk(bid, index, 0) for index in bid.unions]
+        bid.risk = max(risks)
+        for index, risk in zip(bid.unions, risks, strict=True):
+            if risk > self.limits[index]:
+                return 0  # so end most decisions
+        near = 1 + _most(most - 1, lambda lines: self.near_allows(bid, 1 + lines))
         far = self._far or self.far()
         if self.far_allows(bid, far, near - 1):
             return near
@@ -180,7 +182,11 @@ class _Hand:
 
     def near_allows(self, bid: Bid, before: int) -> bool:
         """Tell whether another line may be placed after so many, by what its answer risks."""
-        return all(self._near_risk(bid, index, before) <= self.limits[index] for index in bid.unions)
+        for index in bid.unions:
+            risk = self._near_risk(bid, index, before)
+            if risk > self.limits[index]:
+                return False
+        return True
 
     def far_allows(self, bid: Bid, far: Sequence[Spare], before: int) -> bool:
         """Tell whether another line may be placed after so many, by what the whole burst risks."""
