@@ -1,9 +1,10 @@
-"""`galw contacts`: bring people in from a file, find them, look at one."""
+"""`galw contacts`: bring people in from a file, find them, look at one, write down a no."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, BinaryIO
+from uuid import UUID
 
 import click
 import orjson
@@ -22,7 +23,7 @@ _TARGETS = (
 
 @click.group()
 def command() -> None:
-    """Bring contacts in, find them, look at one.
+    """Bring contacts in, find them, look at one, write down a no.
 
     \b
     Examples:
@@ -152,11 +153,52 @@ async def show(client: GalwClient, *, contact_id: Any, as_json: bool) -> None:
     for one in contact["numbers"]:
         say(f"{'number':20} {one['number']} ({one['kind']})")
     for one in ledger["suppressions"]:
-        what = "calls and messages" if one["channel"] == "all" else one["channel"]
-        since = f"since {moment(one['at'])}, by {one['source']}"
-        say(f"{'said no':20} to {what} for {one['purpose'] or 'every purpose'}, {since}")
+        say(f"{'said no':20} {_no(one)}")
+    for one in ledger["number_suppressions"]:
+        say(f"{'forbidden':20} {one['number']}, whoever holds it: {_no(one['suppression'])}")
     for one in timeline:
         say(f"{moment(one['at']):20} {one['kind']} {_what(one['body'])}".rstrip())
+
+
+@command.command()
+@click.argument("who")
+@click.option("--source", required=True, help="Where it was said, such as 'letter of 2026-11-30'.")
+@click.option(
+    "--channel",
+    default="all",
+    show_default=True,
+    type=click.Choice(["all", "voice", "sms", "email"]),
+    help="What is forbidden.",
+)
+@click.option("--purpose", help="Forbid this purpose only, such as marketing.")
+@click.option("--region", help="Country of a national number.")
+@click.option("--json", "as_json", is_flag=True, help="Print the line of the ledger as JSON.")
+@with_client
+async def forbid(
+    client: GalwClient, *, who: str, source: str, channel: str, purpose: str | None, region: str | None, as_json: bool
+) -> None:
+    """Write down that WHO, a contact's id or a number, is not to be reached any more; it is in force at once.
+
+    A number is forbidden whoever holds it, now or later.
+
+    \b
+    Examples:
+      galw contacts forbid CONTACT_ID --source "letter of 2026-11-30"
+      galw contacts forbid +441632960123 --source "asked us by telephone" --channel voice --purpose marketing
+    """
+    said = {"change": "withdrawn", "source": source, "channel": channel, "purpose": purpose}
+    try:
+        path, of = f"/api/crm/contacts/{UUID(who)}/consents", {}
+    except ValueError:
+        path, of = "/api/crm/suppressions", {"number": who, "default_region": region}
+    line = await client.post(path, said | of)
+    say(orjson.dumps(line) if as_json else f"{who} said no {_no(line)}.")
+
+
+def _no(suppression: dict[str, Any]) -> str:
+    what = "calls and messages" if suppression["channel"] == "all" else suppression["channel"]
+    purpose = suppression["purpose"] or "every purpose"
+    return f"to {what} for {purpose}, since {moment(suppression['at'])}, by {suppression['source']}"
 
 
 def _what(body: dict[str, Any]) -> str:

@@ -86,6 +86,10 @@ class Ledger(Protocol):
         """Replace what is forbidden to reach *person_id*, for the person and for each of *digests*."""
         ...
 
+    async def suppressions_of_numbers(self, contact_id: UUID) -> list[tuple[str, Suppression]]:
+        """Return what others forbade for the contact's numbers, by number: known by it only, or holding it as well."""
+        ...
+
     async def digests(self, person_id: UUID) -> list[str]:
         """Return the digests of the person's numbers, those of numbers once suppressed included."""
         ...

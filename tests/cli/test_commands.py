@@ -120,6 +120,13 @@ def test_a_contact_file_goes_in_and_what_is_wrong_comes_back(shell: Shell, tmp_p
     assert "no number" in (tmp_path / "people-errors.csv").read_text()
     found = shell.json("contacts", "list", "--name", "Nest")
     assert "+441632960801" in shell.type("contacts", "show", found["id"]).stdout
+    shell.type("contacts", "forbid", "01632 960801", "--source", "letter", code=Exit.REFUSED)
+    told = shell.type("contacts", "forbid", "01632 960801", "--region", "GB", "--source", "letter").stdout
+    assert told.startswith("01632 960801 said no to calls and messages for every purpose, since ")
+    shell.type("contacts", "forbid", found["id"], "--source", "on the line", "--channel", "sms", "--purpose", "survey")
+    shown = shell.type("contacts", "show", found["id"]).stdout
+    assert "said no              to sms for survey, since " in shown
+    assert "forbidden            +441632960801, whoever holds it: to calls and messages for every purpose" in shown
     assert shell.type("responses", "export").stdout.lstrip("\ufeff").startswith("at,attempt_id")
     answers = tmp_path / "answers.csv"
     # No bar, and no empty line in its place, where nobody watches.

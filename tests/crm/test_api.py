@@ -179,12 +179,20 @@ async def test_consents_are_written_announced_and_read(client: Client, pool: Poo
 
 
 async def test_a_number_is_forbidden_whoever_holds_it(client: Client, pool: Pool) -> None:
+    holder = await post(client, "/contacts", SIAN)
     body = {"number": "01632 960001", "default_region": "GB", "change": "withdrawn", "source": "TPS 2026-11"}
     await post(client, "/suppressions", body)
     [event] = await announced(pool, ConsentChanged)
     assert isinstance(event, ConsentChanged)
     assert len(event.number_digests) == 1
     assert "960001" not in event.model_dump_json()
+    ledger = await get(client, f"/contacts/{holder['id']}/consents")
+    assert ledger["suppressions"] == []
+    [forbidden] = ledger["number_suppressions"]
+    assert forbidden["number"] == "+441632960001"
+    assert (forbidden["suppression"]["channel"], forbidden["suppression"]["source"]) == ("all", "TPS 2026-11")
+    other = await post(client, "/contacts", {**SIAN, "numbers": [{"number": "01632 960002"}]})
+    assert (await get(client, f"/contacts/{other['id']}/consents"))["number_suppressions"] == []
 
 
 async def test_an_operator_reads_only_people_on_the_line_and_may_write_down_a_no(

@@ -25,7 +25,8 @@ def consent_routes(store: Store, digest: PhoneDigest) -> Routes:
         async with store.transaction() as tx:
             await check_may_read(tx, call.principal, contact_id)
             lines, standing = await standing_of(tx, contact_id)
-        return LedgerView.of(lines, standing)
+            of_numbers = await tx.ledger.suppressions_of_numbers(contact_id)
+        return LedgerView.of(lines, standing, of_numbers)
 
     @routes.post(
         "/contacts/{contact_id}/consents",

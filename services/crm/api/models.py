@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.crm.domain.attributes import Attribute, AttributeKind, Catalogue, check_values
-from services.crm.domain.consents import Change, Channel, ConsentKind, ConsentLine, Standing
+from services.crm.domain.consents import Change, Channel, ConsentKind, ConsentLine, Standing, Suppression
 from services.crm.domain.contacts import (
     MAX_NUMBERS,
     Contact,
@@ -276,6 +276,18 @@ class SuppressionView(View):
     at: datetime
     expires_at: datetime | None
 
+    @classmethod
+    def of(cls, one: Suppression) -> "SuppressionView":
+        """Return the view of *one*."""
+        return cls(channel=one.channel, purpose=one.purpose, source=one.source, at=one.at, expires_at=one.expires_at)
+
+
+class NumberSuppressionView(View):
+    """What somebody else forbade for a number of this person: known by it only, or holding it as well."""
+
+    number: str
+    suppression: SuppressionView
+
 
 class LedgerView(View):
     """Everything a person said about being reached, and what follows."""
@@ -283,10 +295,13 @@ class LedgerView(View):
     lines: list[LineView]
     consents: list[ConsentView]
     suppressions: list[SuppressionView]
+    number_suppressions: list[NumberSuppressionView]
 
     @classmethod
-    def of(cls, lines: list[ConsentLine], standing: Standing) -> "LedgerView":
-        """Return the view of a ledger and what is in force after it."""
+    def of(
+        cls, lines: list[ConsentLine], standing: Standing, of_numbers: list[tuple[str, Suppression]]
+    ) -> "LedgerView":
+        """Return the view of a ledger and what is in force after it, and what others forbade for the numbers."""
         return cls(
             lines=[LineView.of(line) for line in lines],
             consents=[
@@ -299,15 +314,9 @@ class LedgerView(View):
                 )
                 for one in standing.consents
             ],
-            suppressions=[
-                SuppressionView(
-                    channel=one.channel,
-                    purpose=one.purpose,
-                    source=one.source,
-                    at=one.at,
-                    expires_at=one.expires_at,
-                )
-                for one in standing.suppressions
+            suppressions=[SuppressionView.of(one) for one in standing.suppressions],
+            number_suppressions=[
+                NumberSuppressionView(number=number, suppression=SuppressionView.of(one)) for number, one in of_numbers
             ],
         )
 

@@ -66,6 +66,16 @@ class PgLedger:
             list(digests),
         )
 
+    async def suppressions_of_numbers(self, contact_id: UUID) -> list[tuple[str, Suppression]]:
+        """Return what others forbade for the contact's numbers."""
+        return [
+            (
+                row["e164"],
+                Suppression(Channel(row["channel"]), row["purpose"], row["at"], row["source"], row["expires_at"]),
+            )
+            for row in await self._conn.fetch(SQL["suppressions_of_numbers"], contact_id)
+        ]
+
     async def digests(self, person_id: UUID) -> list[str]:
         """Return the digests of a person's numbers."""
         return [row["digest"] for row in await self._conn.fetch(SQL["suppression_digests"], person_id)]

@@ -58,9 +58,12 @@ class Claim:
 
 def read_claim(request: web.Request, principal: str, route: str, body: bytes) -> Claim | None:
     """Return what the request claims, None when it carries no key; raise `RejectedError` for an unusable one."""
-    key = request.headers.get("Idempotency-Key")
-    if key is None:
+    keys = request.headers.getall("Idempotency-Key", ())
+    if not keys:
         return None
+    if len(keys) > 1:
+        raise rejected("Idempotency-Key", "expected once: which of several is meant, nobody knows")
+    [key] = keys
     if not _KEY.fullmatch(key):
         raise rejected("Idempotency-Key", "expected 1 to 255 visible ASCII characters without spaces")
     digest = hashlib.sha256(f"{request.method} {request.path_qs}\n".encode("utf-8", "replace"))

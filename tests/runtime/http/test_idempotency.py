@@ -88,6 +88,14 @@ async def test_without_a_key_every_request_counts(client: Client, shop: Shop) ->
     assert len(set(shop.sold)) == 2
 
 
+async def test_two_keys_are_refused_because_nobody_knows_which_is_meant(client: Client, shop: Shop) -> None:
+    headers = [*bearer(Role.MARKETING, UUID(int=1)).items(), ("Idempotency-Key", "k1"), ("Idempotency-Key", "k2")]
+    async with client.post("/api/crm/orders", json={"item": "bread"}, headers=headers) as answer:
+        assert answer.status == 422
+        assert (await answer.json())["fields"][0]["field"] == "Idempotency-Key"
+    assert shop.sold == []
+
+
 async def test_a_key_belongs_to_one_request_and_to_one_person(client: Client, shop: Shop) -> None:
     await order(client, "k1")
     status, problem = await order(client, "k1", item="wine")
