@@ -30,7 +30,7 @@ from services.carrier.sockets import Ear, split_path
 from services.carrier.switch import RefusedError, Switch
 
 REQUEST_LIMIT = 1_000
-"""Requests in hand at once; more are refused, so that a hanging carrier stays small."""
+"""Requests by HTTP in hand at once; more are refused, so that a hanging carrier stays small. A socket has one."""
 
 _CHUNK = 1 << 18
 Seconds = Annotated[float, Field(ge=0.0, le=86_400.0)]

@@ -134,8 +134,9 @@ def _with_packs(value: dict[str, Any], packs: Packs) -> tuple[Packs, dict[str, A
     """Return packs that know those given in the facts themselves, and the facts naming them by id."""
     try:
         given = orjson.dumps(value["organisation_packs"])
-    except orjson.JSONEncodeError:  # nested too deep for any pack: let it be said at which
-        given = b""
+    except orjson.JSONEncodeError:  # nested too deep to be told from others: read it every time
+        extended, names = _extend(packs, value["organisation_packs"])
+        return extended, {**value, "organisation_packs": names}
     base, extended, names = _extended.get(given) or (None, packs, [])
     if base is not packs:
         extended, names = _extend(packs, value["organisation_packs"])

@@ -54,13 +54,19 @@ def is_id(text: str) -> bool:
 
 
 async def names_of(client: GalwClient, account_ids: Iterable[str | None]) -> dict[str | None, str]:
-    """Return what to call those who did something, by their id; Galw itself for none."""
-    names: dict[str | None, str] = {None: "Galw"}
+    """Return what to call those who did something, by their id; Galw itself for none.
+
+    While the service that knows the names is away, the ids have to do.
+    """
     asked = sorted({one for one in account_ids if one})
+    names: dict[str | None, str] = {None: "Galw", **{one: one for one in asked}}
     for begin in range(0, len(asked), 100):
         some = asked[begin : begin + 100]
-        found = await client.get("/api/identity/names", {"id": some})
-        names |= {one: one for one in some} | {one["id"]: one["name"] for one in found["items"]}
+        try:
+            found = await client.get("/api/identity/names", {"id": some})
+        except CommandError:
+            break
+        names |= {one["id"]: one["name"] for one in found["items"]}
     return names
 
 

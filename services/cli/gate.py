@@ -9,6 +9,7 @@ import orjson
 
 from services.cli.client import CommandError, Exit, GalwClient, with_client
 from services.cli.facts import answer_line, answer_stream, render
+from services.cli.output import say
 from services.dialer import packloader
 from services.dialer.domain.gate.nodes import PackError
 
@@ -97,31 +98,29 @@ async def replay_decisions(
     wish["text"] = None if pack is None else pack.read()
     found = await client.post("/api/dialer/gate/replay", wish)
     if as_json:
-        click.echo(orjson.dumps(found))
+        say(orjson.dumps(found))
         return
-    click.echo(f"{found['differ']} of {found['asked']} decisions would have differed.")
+    say(f"{found['differ']} of {found['asked']} decisions would have differed.")
     if found["skipped"]:
-        click.echo(f"{found['skipped']} have no facts any more.")
+        say(f"{found['skipped']} have no facts any more.")
     for rule, count in found["by_rule"].items():
-        click.echo(f"  {count:>7}  {rule}")
+        say(f"  {count:>7}  {rule}")
     for one in found["examples"]:
         until = f" until {one['until']}" if one["until"] else ""
-        click.echo(
-            f"  {one['attempt_id']}: {one['was']}, would be {one['would_be']}{until} ({', '.join(one['rules'])})"
-        )
+        say(f"  {one['attempt_id']}: {one['was']}, would be {one['would_be']}{until} ({', '.join(one['rules'])})")
 
 
 def _tell_replay(found: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        click.echo(orjson.dumps(found))
+        say(orjson.dumps(found))
     else:
         packs = ", ".join(f"{name} {version}" for name, version in found["stored"]["packs"].items())
-        click.echo(f"Decided under {packs}.")
+        say(f"Decided under {packs}.")
         if found["agrees"]:
-            click.echo(f"The same again: {found['again']['decision']}.")
+            say(f"The same again: {found['again']['decision']}.")
         for name in found["stored"] if not found["agrees"] else ():
             if found["stored"][name] != found["again"].get(name):
-                click.echo(f"{name} was {found['stored'][name]}, is {found['again'].get(name)}")
+                say(f"{name} was {found['stored'][name]}, is {found['again'].get(name)}")
     if not found["agrees"]:
         raise CommandError("The decision differs: the gate itself has changed.", Exit.FAILED)
 

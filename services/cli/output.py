@@ -24,8 +24,13 @@ def plain(text: str) -> str:
 
 
 def say(message: str | bytes, *, err: bool = False) -> None:
-    """Print a line: words for people plainly, the bytes of a JSON document, which escapes by itself, as they are."""
-    click.echo(plain(message) if isinstance(message, str) else message, err=err)
+    """Print a line: words for people plainly, the bytes of a JSON document with an escape for each such sign."""
+    click.echo(plain(message) if isinstance(message, str) else _escaped(message), err=err)
+
+
+def _escaped(document: bytes) -> str:
+    # JSON itself escapes the signs below the space only; those beyond it obey a terminal as well, or turn its lines.
+    return _COMMANDING.sub(lambda sign: f"\\u{ord(sign[0]):04x}", document.decode())
 
 
 class Screen(Console):

@@ -73,7 +73,7 @@ async def _list_running(client: GalwClient, *, as_json: bool) -> None:
 
 def _tell_pack(row: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        click.echo(orjson.dumps(row))
+        say(orjson.dumps(row))
     else:
         own = "" if row.get("shipped", True) else "  (your own)"
         text = f"{row['id']:<10} {row['version']:<8} {row['status']:<9} {row['rules']:>2} rules  {row['title']}{own}"
@@ -101,7 +101,7 @@ def show(pack_id: str, folders: tuple[Path, ...], running: bool) -> None:
         _refuse_both(folders)
         _show_running(pack_id)
         return
-    click.echo("\n".join(page(_find(_load(folders), pack_id))))
+    say("\n".join(page(_find(_load(folders), pack_id))))
 
 
 @with_client
@@ -122,7 +122,7 @@ async def history(client: GalwClient, *, as_json: bool) -> None:
     changes = [one async for one in client.pages("/api/dialer/packs/changes")]
     if as_json:
         for one in changes:
-            click.echo(orjson.dumps(one))
+            say(orjson.dumps(one))
         return
     names = await names_of(client, (one["by"] for one in changes))
     table = table_of("when", "pack", "was", "is", "by")
@@ -146,7 +146,7 @@ def check_files(files: tuple[Path, ...]) -> None:
         packs = packloader.read_files([*shipped, *paths])
     except PackError as error:
         raise click.ClickException(f"refused; what is in force stays in force\n{error}") from error
-    click.echo(f"{len(paths)} files are well formed; {len(packs)} packs fit together.")
+    say(f"{len(paths)} files are well formed; {len(packs)} packs fit together.")
 
 
 @command.command()
@@ -167,11 +167,11 @@ async def put(client: GalwClient, file: TextIO, *, as_json: bool) -> None:
         raise CommandError(f"refused; what is in force stays in force\n{error}", Exit.REFUSED) from error
     answer = await client.post("/api/dialer/packs", {"text": text})
     if as_json:
-        click.echo(orjson.dumps(answer))
+        say(orjson.dumps(answer))
         return
-    click.echo(f"{answer['id']} {answer['version']} is in force.")
+    say(f"{answer['id']} {answer['version']} is in force.")
     for change in answer["changes"]:
-        click.echo(f"  {change}")
+        say(f"  {change}")
 
 
 @command.command()
@@ -186,7 +186,7 @@ async def retire(client: GalwClient, pack_id: str, *, as_json: bool) -> None:
       galw packs retire our-hours
     """
     await client.request("DELETE", f"/api/dialer/packs/{pack_id}")
-    click.echo(orjson.dumps({"retired": pack_id}) if as_json else f"{pack_id} is retired.")
+    say(orjson.dumps({"retired": pack_id}) if as_json else f"{pack_id} is retired.")
 
 
 @command.command("relied-on")
@@ -203,7 +203,7 @@ async def relied_on(client: GalwClient, campaign: str, *, as_json: bool) -> None
     campaign_id = await find_id(client, "/api/dialer/campaigns", campaign, "campaign")
     for one in (await client.get(f"/api/dialer/campaigns/{campaign_id}/packs"))["items"]:
         row = f"{one['id']:<10} {one['version']:<8} {one['status']:<9} {one['leads']:>6} leads  {one['title']}"
-        click.echo(orjson.dumps(one) if as_json else row)
+        say(orjson.dumps(one) if as_json else row)
 
 
 @command.command()
@@ -222,14 +222,12 @@ def diff(old: Path, new: Path, leads: Iterable[bytes] | None, campaign_id: str |
         before, after = packloader.read_pack(old), packloader.read_pack(new)
     except PackError as error:
         raise click.ClickException(str(error)) from error
-    click.echo("\n".join(differences(before, after)) or "The packs say the same.")
+    say("\n".join(differences(before, after)) or "The packs say the same.")
     if leads is not None:
         others = tuple(pack for pack in _load(()).in_force if pack.id not in (before.id, after.id))
         places = packloader.load_places()
         touched, asked, wrong = count_touched(leads, Packs(places, (*others, before)), Packs(places, (*others, after)))
-        click.echo(
-            f"{touched} of {asked} leads are answered otherwise" + (f"; {wrong} lines are wrong" if wrong else "")
-        )
+        say(f"{touched} of {asked} leads are answered otherwise" + (f"; {wrong} lines are wrong" if wrong else ""))
     if campaign_id is not None:
         _count_in_campaign(new.read_text("utf-8"), campaign_id)
 
@@ -239,7 +237,7 @@ async def _count_in_campaign(client: GalwClient, text: str, campaign_id: str) ->
     wish = {"text": text, "campaign_id": campaign_id}
     found = await client.post("/api/dialer/packs/compare", wish)
     first = "the first " if found["more"] else ""
-    click.echo(f"{found['touched']} of {first}{found['asked']} waiting leads of the campaign are answered otherwise")
+    say(f"{found['touched']} of {first}{found['asked']} waiting leads of the campaign are answered otherwise")
 
 
 @command.command()
@@ -259,8 +257,8 @@ def test(pack_ids: tuple[str, ...], folders: tuple[Path, ...]) -> None:
             cases += len(pack.cases)
             failures += failed_cases(pack, packs)
     for failure in failures:
-        click.echo(failure)
-    click.echo(f"{cases} cases, {len(failures)} failures")
+        say(failure)
+    say(f"{cases} cases, {len(failures)} failures")
     sys.exit(1 if failures else 0)
 
 

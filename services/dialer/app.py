@@ -283,12 +283,15 @@ async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make
     desk_store = DeskStore(pool, make_id, messaging.signal, clock)
     arrivals = max(1, settings.database_pool_size // 2)
     board = Switchboard(session, secret, desk_store, make_id(), clock, arrivals=arrivals)
-    carrier = AriCarrier(
-        session, settings.asterisk_url or settings.carrier_url or "", technology=settings.asterisk_technology
-    )
+
+    def carrier() -> AriCarrier:
+        # One for each pool: requests go over the event socket of their own pool, and end with no other's.
+        url = settings.asterisk_url or settings.carrier_url or ""
+        return AriCarrier(session, url, technology=settings.asterisk_technology)
+
     digest = partial(phone_digest, phone_key)
     restored = RestoredStore(pool, digest)
-    rings = RingWatch(carrier, restored, clock)
+    rings = RingWatch(carrier(), restored, clock)
     pack_store = PackStore(pool, make_id, messaging.signal)
     shelf = PackShelf(pack_store, _shipped(settings.packs_dir), packloader.parse_text)
     await shelf.start(clock.now())
@@ -299,7 +302,7 @@ async def build(settings: DialerSettings, clock: Clock, verifier: Verifier, make
             pool=view.pool,
             fence=fence,
             store=store,
-            carrier=carrier,
+            carrier=carrier(),
             live=board,
             gatekeeper=gatekeeper,
             make_pacer=Pacer,

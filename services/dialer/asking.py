@@ -25,11 +25,6 @@ class Asking:
         self._numbers = count(1)
         self._waiting: dict[str, asyncio.Future[tuple[int, str]]] = {}
 
-    @property
-    def waiting(self) -> int:
-        """How many requests have no answer yet."""
-        return len(self._waiting)
-
     async def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, str]:
         """Return the status and the content of the answer; raise UnavailableError when none comes."""
         number = str(next(self._numbers))
@@ -45,6 +40,8 @@ class Asking:
             raise UnavailableError(f"The carrier does not answer ({type(error).__name__}).") from error
         finally:
             del self._waiting[number]
+            if answered.done() and not answered.cancelled():
+                answered.exception()  # looked at, also when the socket broke before the request had left
 
     def hear(self, answer: Mapping[str, Any]) -> None:
         """Give an answer to whoever waits for it, if somebody still does."""

@@ -29,7 +29,7 @@ CONNECTIONS = 64
 
 
 class AriCarrier:
-    """Fits `Carrier`."""
+    """Fits `Carrier`, for one pool: its requests go over the socket that its events come by."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str, *, technology: str = "SIM") -> None:
         """Speak to ARI at *url* (without `/ari`); *technology* is `SIM` or `PJSIP`."""
@@ -163,11 +163,10 @@ class AriCarrier:
             return
 
     async def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """Request what is answered at once, over the event socket with the fewest requests in flight."""
+        """Request what is answered at once, over the newest event socket if there is one."""
         if not self._sockets:
             return await self._request(method, path, body)
-        asking = min(self._sockets, key=lambda asking: asking.waiting)
-        return _content_of(*await asking.ask(method, path, body))
+        return _content_of(*await self._sockets[-1].ask(method, path, body))
 
     async def _request(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, *, missing: Any = None

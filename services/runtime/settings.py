@@ -20,7 +20,10 @@ class Settings(BaseSettings):
     http_host: str = Field("127.0.0.1", description="Address to listen on.")
     http_port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     trusted_proxies: int = Field(
-        0, ge=0, le=10, description="Reverse proxies in front of this service, whose X-Forwarded-For is believed."
+        0,
+        ge=0,
+        le=10,
+        description="Reverse proxies in front; their X-Forwarded-For and -Host are believed.",
     )
     public_url: str | None = Field(None, description="Address under which people reach Galw, for links.")
     carrier_url: str | None = Field(None, description="Address of the simulated carrier.")

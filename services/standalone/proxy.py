@@ -181,10 +181,12 @@ def _end_to_end(headers: Mapping[str, str] | CIMultiDictProxy[str]) -> CIMultiDi
 
 def _onward(request: web.Request) -> CIMultiDict[str]:
     headers = _end_to_end(request.headers)
-    for name in [name for name in headers if name.lower() in _CLAIMS]:
+    claims = [name for name in headers if name.lower() in _CLAIMS]
+    for name in claims:
         headers.popall(name, None)
     headers["X-Forwarded-For"] = request.remote or "unknown"
-    headers["X-Forwarded-Host"] = request.host
+    # Where somebody else forwards to us, nobody knows what was asked for: demo passwords are for this machine only.
+    headers["X-Forwarded-Host"] = "" if claims else request.host
     headers["X-Forwarded-Proto"] = request.scheme
     return headers
 

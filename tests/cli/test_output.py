@@ -3,10 +3,12 @@
 import io
 import json
 
+import orjson
 import pytest
 from rich.console import Console
 
 from services.cli.client import CommandError
+from services.cli.finding import names_of
 from services.cli.output import Screen, moment, say, table_of
 from services.cli.plans import differences, in_words
 
@@ -49,8 +51,10 @@ def test_no_name_commands_the_terminal(capsys: pytest.CaptureFixture[str]) -> No
     for text in (told.out, told.err):
         assert "Eve" in text
         assert not set(text) & set("\x1b\x07\x9b\r\u202e\x08")
-    say(b'{"name":"\\u001b"}')
-    assert json.loads(capsys.readouterr().out) == {"name": "\x1b"}
+    say(orjson.dumps({"name": name}))
+    told = capsys.readouterr().out
+    assert not set(told) & set("\x1b\x07\x9b\r\u202e\x08")
+    assert json.loads(told) == {"name": name}
 
 
 @pytest.mark.parametrize(
@@ -79,3 +83,12 @@ def test_a_change_names_only_what_became_another() -> None:
 def test_an_instant_is_told_to_the_second() -> None:
     assert moment("2026-12-01T05:31:25.123456Z") == "2026-12-01 05:31:25"
     assert moment(None) == "–"
+
+
+async def test_those_who_did_something_have_their_ids_while_the_names_are_away() -> None:
+    class Away:
+        async def get(self, path: str, params: object) -> object:
+            raise CommandError(f"{path} is away")
+
+    names = await names_of(Away(), [ID, None])  # pyright: ignore[reportArgumentType] - all that is asked of a client
+    assert names == {None: "Galw", ID: ID}

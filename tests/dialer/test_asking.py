@@ -111,12 +111,18 @@ async def test_a_socket_that_breaks_ends_the_wait_at_once_and_http_takes_over(tm
                 await asyncio.sleep(0.05)
 
 
-async def test_a_pool_that_lets_go_of_its_socket_leaves_the_others_theirs(tmp_path: Path) -> None:
+async def test_a_pool_that_ends_breaks_no_request_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with aiohttp.ClientSession() as session, carrier_process(tmp_path) as url:
-        carrier = AriCarrier(session, url)
-        async with _heard(carrier, "one"):
-            async with _heard(carrier, "two"):
-                await carrier.create_call("two", "second", NUMBER, "main", "", 60)
-            await carrier.create_call("one", "first", NUMBER, "main", "", 60)
-            await carrier.hang_up("first")
-        await carrier.hang_up("second")
+        one, two = AriCarrier(session, url), AriCarrier(session, url)
+
+        async def dial_in_vain() -> None:
+            with pytest.raises(UnavailableError, match="TimeoutError"):
+                await one.dial("call", 20)
+
+        async with _heard(one, "one") as kinds, asyncio.TaskGroup() as tasks:
+            await one.create_call("one", "call", NUMBER, "main", "", 60)
+            async with _heard(two, "two"):
+                await _faults(session, url, answers_lost=1.0)
+                monkeypatch.setattr(asking, "REQUEST_LIMIT_S", 0.5)
+                tasks.create_task(dial_in_vain())
+                assert [await kinds.get(), await kinds.get()] == ["started", "ringing"]

@@ -105,8 +105,15 @@ async def test_what_a_client_claims_about_its_way_is_dropped(client: ClientSessi
         headers = (await answer.json())["headers"]
     assert headers["X-Forwarded-For"] == "127.0.0.1"
     assert headers["X-Forwarded-Proto"] == "http"
-    assert headers["Host"] == headers["X-Forwarded-Host"] == url.removeprefix("http://")
+    assert headers["Host"] == url.removeprefix("http://")
+    assert headers["X-Forwarded-Host"] == ""  # somebody forwards to us: what was asked for is not known
     assert not {"Forwarded", "X-Real-IP", "X-Private", "Proxy-Authorization"} & set(headers)
+
+
+async def test_a_client_next_to_us_is_told_on_with_the_name_it_asked_for(client: ClientSession, url: str) -> None:
+    async with client.get(f"{url}/a/x") as answer:
+        headers = (await answer.json())["headers"]
+    assert headers["Host"] == headers["X-Forwarded-Host"] == url.removeprefix("http://")
 
 
 async def test_a_stream_arrives_as_it_is_written(client: ClientSession, url: str) -> None:

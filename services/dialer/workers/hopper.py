@@ -42,6 +42,10 @@ class Candidate:
 class _Queue:
     leads: deque[Lead] = field(default_factory=deque[Lead])
     asked_at: datetime | None = None
+    """When it last gave all it had; None while it has more."""
+
+    look: int = 0
+    """In which look at the queues it was read last."""
 
 
 @dataclass(slots=True)
@@ -63,6 +67,7 @@ class Hopper:
         self._fence = fence
         self._queues: Mapping[Stream, _Queue] = {stream: _Queue() for stream in Stream}
         self._owed_fresh = 0.0
+        self._look = 0
         # Until they are reserved, the store still shows the leads that are being handed out as waiting.
         self._out: set[UUID] = set()
         self.held: dict[str, int] = {}
@@ -80,6 +85,7 @@ class Hopper:
     ) -> list[Candidate]:
         """Return at most *count* leads that may be called now; *free* are the operators who could take a callback."""
         found: list[Candidate] = []
+        self._look += 1
         self._out.clear()
         looked = restricted = 0
         while len(found) < count and looked < count + FETCH:
@@ -99,6 +105,7 @@ class Hopper:
 
     async def take_messages(self, campaign: Campaign, now: datetime) -> list[Candidate]:
         """Return the leads whose next step is a message that may go out now."""
+        self._look += 1
         queue = await self._filled(Stream.MESSAGE, now)
         by_channel: dict[str, list[Lead]] = {}
         while queue.leads:
@@ -139,7 +146,9 @@ class Hopper:
     async def _filled(self, stream: Stream, now: datetime, *, anew: bool = False) -> _Queue:
         queue = self._queues[stream]
         due = queue.asked_at is None or now - queue.asked_at >= REFETCH or now < queue.asked_at
-        if due and (anew or not queue.leads):
+        # Nobody is reserved within a look: a queue read twice in one would give the same leads.
+        if due and queue.look < self._look and (anew or not queue.leads):
+            queue.look = self._look
             due_now = await self._store.list_due_leads(self._campaign_id, stream, now, FETCH)
             queue.leads = deque(lead for lead in due_now if lead.id not in self._out)
             # One that gave as many as were asked for has more: it is asked as soon as these are used up.

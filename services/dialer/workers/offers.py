@@ -56,5 +56,6 @@ class Offers:
             return
         history = (await board.store.load_history([lead], board.now() - HISTORY, board.now()))[0]
         verdict = board.gatekeeper.judge(campaign, lead, history, board.now())
-        if not (verdict.allowed and await self._reserving.reserve(campaign, [Candidate(lead, verdict)], operator)):
+        chosen = [Candidate(lead, verdict)] if verdict.allowed else []
+        if not (await self._reserving.reserve(campaign, chosen, operator)).started:
             await self.withdraw(operator, timed_out=False)

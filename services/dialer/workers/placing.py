@@ -51,7 +51,8 @@ class Placing:
         self._failed: dict[UUID, datetime] = {}
         self._dry: dict[UUID, datetime] = {}
         self._capped: dict[UUID, tuple[object, tuple[Cap, ...]]] = {}
-        # What the windows of caps not told yet have counted: a law may be met in the middle of its month.
+        # What the windows of caps not told yet have counted: a law may be met in the middle of its month. What happens
+        # between that look at the ledger and the next decision is counted twice, once in the life of a window.
         self._before: dict[Cap, tuple[float, float]] = {}
 
     async def run(self) -> None:
@@ -120,8 +121,11 @@ class Placing:
             board.wake_placing.set()
         if campaign.plan.mode is Mode.PREVIEW:
             await self._offers.show(campaign, candidates)
-        else:
-            await self._reserving.reserve(campaign, candidates)
+            return
+        reserved = await self._reserving.reserve(campaign, candidates)
+        if reserved.held_up and not reserved.started:
+            # Whoever comes next would be refused as well, and read and judged for nothing with every signal.
+            self._dry[campaign.id] = board.now() + REFETCH
 
     def _as_allowed(self, campaign: Campaign, now: datetime) -> Campaign:
         """Return the campaign with one line per operator while the rules ask for that."""

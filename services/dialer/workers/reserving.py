@@ -1,6 +1,7 @@
 """From a lead that the gate allows to a call that runs: the reservation, its refusal, and the end of the call."""
 
 from datetime import timedelta
+from typing import NamedTuple
 
 from services.dialer import metrics
 from services.dialer.domain import leads as lead_rules
@@ -21,6 +22,17 @@ ABOUT_NOBODY = frozenset({"version", "fenced", "trunk busy", "stopped", "spend c
 REFUSED_FOR = timedelta(minutes=1)
 
 
+OF_THE_TRUNK = frozenset({"trunk busy", "spend cap"})
+"""Refusals that any other lead would get as well, until a line ends or a slot comes."""
+
+
+class Reserved(NamedTuple):
+    """What came of some reservations: whether any call started, and whether the trunk held any back."""
+
+    started: bool
+    held_up: bool
+
+
 class Reserving:
     """Reserves attempts and starts their calls."""
 
@@ -28,12 +40,14 @@ class Reserving:
         """Reserve for the pool of *board*."""
         self._board = board
 
-    async def reserve(self, campaign: Campaign, candidates: list[Candidate], operator: Operator | None = None) -> bool:
-        """Reserve and start what the store lets through; return whether anything started."""
+    async def reserve(
+        self, campaign: Campaign, candidates: list[Candidate], operator: Operator | None = None
+    ) -> Reserved:
+        """Reserve and start what the store lets through."""
         board = self._board
         reservations = [self._reservation(campaign, c, operator) for c in candidates]
         if not reservations:
-            return False
+            return Reserved(started=False, held_up=False)
         answers = await board.store.reserve(reservations)
         started = [
             LiveCall(board, answer, reservation.lead, candidate.verdict)
@@ -49,7 +63,8 @@ class Reserving:
         for candidate, answer in zip(candidates, answers, strict=True):
             if isinstance(answer, Refusal):
                 await self._put_off(candidate.lead, answer)
-        return bool(started)
+        held_up = any(isinstance(answer, Refusal) and answer.reason in OF_THE_TRUNK for answer in answers)
+        return Reserved(bool(started), held_up)
 
     async def _promise(self, attempt: Attempt) -> None:
         """Keep the operator free whom a preview or a personal callback is for."""

@@ -146,7 +146,8 @@ def asked_host(request: web.Request, trusted_proxies: int) -> str:
     It is empty when there is none, or when somebody forwards who is not trusted: then nobody knows what was asked for.
     """
     if trusted_proxies:
-        asked = request.headers.get("X-Forwarded-Host", request.host)
+        names = request.headers.getall("X-Forwarded-Host", [request.host])
+        asked = names[0] if len(names) == 1 else ""
     elif {"X-Forwarded-For", "Forwarded"} & request.headers.keys():
         return ""
     else:

@@ -2,6 +2,7 @@
 
 import structlog
 from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
+from multidict import CIMultiDict
 
 from services.runtime.clock import SystemClock
 from services.runtime.health import Health
@@ -92,4 +93,8 @@ async def test_only_trusted_proxies_say_what_was_asked_for() -> None:
     forwarded = make_mocked_request("GET", "/", headers=headers)
     assert asked_host(forwarded, 0) == ""
     assert asked_host(forwarded, 1) == "galw.example"
+    twice = CIMultiDict([("X-Forwarded-Host", "localhost"), ("X-Forwarded-Host", "galw.example")])
+    assert asked_host(make_mocked_request("GET", "/", headers=twice), 1) == ""
+    unknown = {"Host": "127.0.0.1:1", "X-Forwarded-Host": "", "X-Forwarded-For": "127.0.0.1"}
+    assert asked_host(make_mocked_request("GET", "/", headers=unknown), 1) == ""
     assert asked_host(make_mocked_request("GET", "/", headers={"Host": "[::1"}), 0) == ""

@@ -161,3 +161,30 @@ def test_the_proclaimed_holiday_of_the_documentation_closes_its_day_and_no_other
         for at in ("2026-12-01T14:00:00-06:00", "2026-12-02T14:00:00-06:00", "2026-12-03T14:00:00-06:00")
     ]
     assert said == ["allow", "defer until 2026-12-03T06:00:00Z", "allow"]
+
+
+@pytest.mark.parametrize("depth", [1, 300])
+def test_each_line_is_answered_by_the_pack_it_brings_however_deep_that_is(depth: int) -> None:
+    def line(ring_s: int) -> str:
+        given: object = "+441632960123"
+        for _ in range(depth):
+            given = [given]
+        rule = {
+            "id": "ring",
+            "text": "Rings long.",
+            "cite": "c",
+            "verified_on": "2026-11-23",
+            "confidence": "secondary",
+        }
+        case = {"alone": "ring", "expect": "allow", "given": {"number": given}}
+        pack = {"schema": "rulepack/1", "id": "own", "version": "1", "title": "Own", "status": "draft"}
+        pack |= {
+            "jurisdictions": ["*"],
+            "rules": [{**rule, "confidence": "secondary", "min_ring_s": ring_s}],
+            "cases": [case],
+        }
+        facts = {"number": "+441632960123", "purpose": "informational", "mode": "progressive"}
+        return json.dumps({**facts, "at": "2026-11-24T10:30:00+00:00", "organisation_packs": [pack]}) + "\n"
+
+    told = CliRunner().invoke(gate, ["explain", "--facts", "-", "--json"], input=line(20) + line(33))
+    assert [json.loads(answer)["min_ring_s"] for answer in told.stdout.splitlines()] == [20, 33]
