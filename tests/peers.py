@@ -9,6 +9,7 @@ import asyncio
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -133,8 +134,23 @@ def scratch_folder(prefix: str) -> Generator[Path]:
     """Give a folder for a server's files, in memory where there is room: a new database is 300 small files."""
     memory = Path("/dev/shm")
     roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _ROOM_BYTES
-    with tempfile.TemporaryDirectory(prefix=f"galw-{prefix}-", dir=memory if roomy else None) as folder:
+    folder = tempfile.mkdtemp(prefix=f"galw-{prefix}-", dir=memory if roomy else None)
+    try:
         yield Path(folder)
+    finally:
+        _remove(folder)
+
+
+def _remove(folder: str) -> None:
+    """Remove a folder in which a server whose parent was killed may still be writing its last words."""
+    for _ in range(100):
+        try:
+            shutil.rmtree(folder)
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    shutil.rmtree(folder)
 
 
 @contextmanager
