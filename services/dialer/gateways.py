@@ -37,7 +37,7 @@ class AriCarrier:
         self._base = url.rstrip("/")
         self._url = f"{self._base}/ari"
         self._technology = technology
-        self._sockets: list[Asking] = []
+        self._asking: Asking | None = None
 
     async def events(self, app: str) -> AsyncIterator[ChannelEvent]:
         """Connect under *app* and yield what happens, first `connected`; ends when the connection is gone or taken."""
@@ -63,12 +63,12 @@ class AriCarrier:
 
     @contextmanager
     def _asked_over(self, socket: aiohttp.ClientWebSocketResponse) -> Generator[Asking]:
-        asking = Asking(socket)
-        self._sockets.append(asking)
+        asking = self._asking = Asking(socket)
         try:
             yield asking
         finally:
-            self._sockets.remove(asking)
+            if self._asking is asking:  # and not that of a connection which has taken the application over
+                self._asking = None
             asking.end()
 
     async def create_call(self, app: str, channel_id: str, number: str, trunk: str, caller_id: str, ttl_s: int) -> None:
@@ -163,10 +163,10 @@ class AriCarrier:
             return
 
     async def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """Request what is answered at once, over the newest event socket if there is one."""
-        if not self._sockets:
+        """Request what is answered at once, over the event socket if there is one."""
+        if self._asking is None:
             return await self._request(method, path, body)
-        return _content_of(*await self._sockets[-1].ask(method, path, body))
+        return _content_of(*await self._asking.ask(method, path, body))
 
     async def _request(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, *, missing: Any = None

@@ -175,14 +175,11 @@ def test_each_line_is_answered_by_the_pack_it_brings_however_deep_that_is(depth:
             "cite": "c",
             "verified_on": "2026-11-23",
             "confidence": "secondary",
+            "min_ring_s": ring_s,
         }
         case = {"alone": "ring", "expect": "allow", "given": {"number": given}}
         pack = {"schema": "rulepack/1", "id": "own", "version": "1", "title": "Own", "status": "draft"}
-        pack |= {
-            "jurisdictions": ["*"],
-            "rules": [{**rule, "confidence": "secondary", "min_ring_s": ring_s}],
-            "cases": [case],
-        }
+        pack |= {"jurisdictions": ["*"], "rules": [rule], "cases": [case]}
         facts = {"number": "+441632960123", "purpose": "informational", "mode": "progressive"}
         return json.dumps({**facts, "at": "2026-11-24T10:30:00+00:00", "organisation_packs": [pack]}) + "\n"
 
